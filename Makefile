@@ -1,0 +1,46 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | column -t -s '|'
+
+install: $(READY)  ## the pinned environment, in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@echo "groklab: making the environment in $(VENV) (about a minute, once)"
+	@command -v $(PYTHON) >/dev/null || { echo "groklab: $(PYTHON) is not installed; set PYTHON to a Python 3.11 or newer"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "groklab: installing the pinned packages of requirements.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "groklab: installing groklab itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)  ## train five networks until they grok, and write the page that shows it
+	@$(BIN)/groklab demo
+
+test: $(READY)  ## lint, types, and every test with its coverage
+	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+	@$(BIN)/pyright
+	@rm -f .coverage*
+	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+check: $(READY)  ## lint and types only
+	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+	@$(BIN)/pyright
+
+bench: $(READY)  ## steps a second, beside the reference implementation
+	@$(BIN)/groklab bench
+
+lock:  ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean:  ## remove the environment, caches and build products (runs/ stays)
+	@rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,13 @@
+from . import groups as groups
+from . import measures as measures
+from . import models as models
+from . import report as report
+from . import studies as studies
+from . import tasks as tasks
+from . import training as training
+from .engines.local import run as run
+from .errors import Mistake as Mistake
+from .errors import StoreError as StoreError
+from .record import Record as Record
+from .record import open as open
+from .training.settings import Run as Run

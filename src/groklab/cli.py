@@ -1,0 +1,168 @@
+"""The command line: words in, words out. The work is done elsewhere, and imported only when asked for."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from groklab import cli_usage
+from groklab.errors import Mistake, unknown
+
+EPILOG = """
+
+[bold]Exit status[/]  0 done; 1 a run ended badly (the reason in words); 2 a mistake in what was given
+(one line: what was given, what is accepted); 130 interrupted (what was trained is kept, and the command to
+go on is shown).
+
+With --json one JSON document is all that stands on standard output, {"error": "..."} after a mistake;
+progress and words go to standard error.
+"""
+
+app = typer.Typer(
+    name="groklab",
+    help="A laboratory for grokking: train many small networks at once, and see what they build on the way.",
+    epilog=EPILOG + "\n\n[bold]Begin with[/]  groklab demo",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `groklab run` wrote.")]
+Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders that `groklab run` wrote.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line on `arguments`, those of the process by default; returns the exit status."""
+    return cli_usage.answer(app, list(sys.argv[1:] if arguments is None else arguments))
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=cli_usage.show_version, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Holds the options that stand before the command."""
+
+
+@app.command(epilog="[bold]Examples[/]\n\ngroklab demo\n\ngroklab demo --open" + EPILOG)
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and of their page.")] = Path(
+        "runs/demo"
+    ),
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train five networks until they grok, and write the page that shows it: two minutes on two cores."""
+    from groklab import cli_run, cli_tables
+
+    record, trained = cli_run.train(cli_run.study_of("nanda/mainline"), out, context.obj)
+    if not trained:
+        cli_usage.say(f"the runs in {out} were done already; only their page is written anew")
+    page = record.report(out / "report.html")
+    cli_tables.show_record(record, json, report=page)
+    cli_usage.say(f"the page is {page}")
+    if open_page:
+        cli_usage.open_in_browser(page)
+    cli_run.end(record)
+
+
+@app.command(epilog="[bold]Example[/]\n\ngroklab studies" + EPILOG)
+def studies(json: Json = False) -> None:
+    """List the studies: paper and figure, what they show, what each scale costs."""
+    from groklab import cli_tables
+
+    cli_tables.show_studies(json)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\n"
+    "groklab run nanda/mainline\n\n"
+    "groklab run nanda/mainline --scale paper --seeds 2 --out runs/published\n\n"
+    "groklab run nanda/mainline --set weight_decay=0.5 --set steps=12000 --out runs/half-decay" + EPILOG
+)
+def run(
+    context: typer.Context,
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="The study's name; `groklab studies` lists them.")
+    ],
+    scale: Annotated[
+        str, typer.Option("--scale", help="`laptop`: minutes on two cores; `paper`: the published setting.")
+    ] = "laptop",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the runs; else runs/STUDY-SCALE.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", help="Networks of each setting; else the study's own number.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a setting of every run, such as weight_decay=0.5; repeatable.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="Where to train; `local`: in this process.")
+    ] = "local",
+    json: Json = False,
+) -> None:
+    """Run a study, or go on with it: the same command resumes from the last commit, bit for bit."""
+    from groklab import cli_run, cli_tables
+
+    if engine not in cli_run.ENGINES:
+        raise unknown("engine", engine, cli_run.ENGINES)
+    asked = cli_run.study_of(study, scale, seeds, changes or [])
+    folder = out if out is not None else Path("runs") / f"{asked.name.replace('/', '-')}-{asked.scale}"
+    record, trained = cli_run.train(asked, folder, context.obj)
+    if not trained:
+        cli_usage.say(f"the runs in {folder} were done already")
+    cli_tables.show_record(record, json)
+    page = folder / "report.html"
+    cli_usage.say(f"see them: {cli_usage.quoted(['report', str(folder), '--out', str(page)])}")
+    cli_run.end(record)
+
+
+@app.command(epilog="[bold]Example[/]\n\ngroklab show runs/demo" + EPILOG)
+def show(folder: Folder, json: Json = False) -> None:
+    """Show a row a run: how it stands, when it memorised and grokked, its last losses."""
+    import groklab
+    from groklab import cli_tables
+
+    cli_tables.show_record(groklab.open(folder), json)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab report runs/demo\n\n"
+    "groklab report runs/demo runs/published --out both.html" + EPILOG
+)
+def report(
+    folders: Folders,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="The page; else DIR/report.html for one DIR."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write one self-contained HTML page of curves, spectra and tables, which opens offline."""
+    if out is None and len(folders) > 1:
+        raise Mistake(f"{len(folders)} folders are given, so the page needs a name: add --out FILE.html")
+    import groklab
+    from groklab import cli_tables
+    from groklab.report import write_page
+
+    page = write_page([groklab.open(folder) for folder in folders], out or folders[0] / "report.html")
+    if json:
+        cli_tables.print_json({"report": str(page)})
+    else:
+        print(page)

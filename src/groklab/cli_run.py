@@ -1,0 +1,81 @@
+"""From the words of `run` and `demo` to a study, and from the study to its record."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from groklab.cli_usage import Interrupted, quoted, say
+from groklab.errors import Mistake
+from groklab.studies import Study, find
+
+if TYPE_CHECKING:
+    from groklab.record import Record
+
+ENGINES = ("local",)
+
+
+def study_of(
+    name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()
+) -> Study:
+    """The study that the words ask for, checked without anything heavy.
+
+    `changes` are texts `FIELD=VALUE`. Raises `Mistake` for a study, scale or field that is not known, a value
+    that does not fit, tasks and training sets that cannot be, and runs that would be the same.
+    """
+    study = find(name)(scale, seeds)
+    first = study.runs[0]
+    values: dict[str, object] = {}
+    for change in changes:
+        field, equals, text = change.partition("=")
+        if not (field and equals):
+            raise Mistake(f"--set takes FIELD=VALUE, such as weight_decay=0.5, not {change!r}")
+        path = first.resolve(field)
+        if path in values:
+            raise Mistake(f"--set gives {path} twice; give it once")
+        values[path] = first.parse(field, text)
+    study = study.replace(values)
+    if len(set(study.runs)) < len(study.runs):
+        given = " ".join(changes)
+        raise Mistake(f"with --set {given} some of the {len(study.runs)} runs are the same; add --seeds 1")
+    _check(study)
+    return study
+
+
+def _check(study: Study) -> None:
+    """Raises `Mistake` for a task or a split that cannot be, before anything is compiled or written."""
+    from groklab.tasks import Split, Task
+
+    seeds = {(run.task, run.split): run.data_seed for run in study.runs}
+    for (task, split), seed in seeds.items():
+        Split.of(Task.of(task), split, seed)
+
+
+def train(study: Study, folder: Path, arguments: Sequence[str]) -> "tuple[Record, int]":
+    """Trains a study, or goes on with it. Returns its record and the run-steps that were trained now.
+
+    Raises `Interrupted` with the command that goes on, which is the one that was given: `arguments`.
+    """
+    from groklab.display import Display
+
+    with Display() as display:
+        try:
+            import groklab
+
+            record = groklab.run(study, folder, watch=display)
+        except KeyboardInterrupt:
+            last = display.last
+            done = f"{last.done:,} of {last.total:,} run-steps" if last else "no steps"
+            how = f"everything up to there is kept; go on with: {quoted(arguments)}"
+            raise Interrupted(f"interrupted after {done}; {how}") from None
+    return record, display.last.trained if display.last else 0
+
+
+def end(record: "Record") -> None:
+    """Ends with exit status 1, and the reasons, when a run ended badly."""
+    bad = [f"run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad]
+    if bad:
+        more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+        say(f"{len(bad)} of {len(record.statuses)} runs ended badly: {'; '.join(bad[:3])}{more}")
+        raise typer.Exit(1)

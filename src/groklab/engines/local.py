@@ -1,0 +1,120 @@
+"""A study trained in this process, batch after batch, into a store."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from groklab.engines.interruption import interruptions
+from groklab.engines.progress import Progress, Watch
+from groklab.measures import Measure, View, built_in
+from groklab.models import Model
+from groklab.record import Record
+from groklab.store import Folder, Manifest, Variable, provenance
+from groklab.studies.study import Study
+from groklab.tasks import Split, Task
+from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
+from groklab.training.state import initial_model
+
+
+def run(
+    study: Study, out: str | os.PathLike[str], *, watch: Watch = lambda progress: None, commit_seconds: float = 15.0
+) -> Record:
+    """Trains a study into the folder `out`, or goes on where an earlier call was interrupted, bit for bit.
+
+    `watch` is told at every logged step how far the study is; a commit is made at least every `commit_seconds`.
+    On Ctrl-C or SIGTERM everything is committed and `KeyboardInterrupt` raised. Raises `Mistake` for runs that
+    cannot be made, and `StoreError` for a folder that holds other settings, is in use, or cannot be written.
+    """
+    runs = with_parents(study.runs)
+    batches = plan(runs)
+    manifest = Manifest(
+        study=study.name,
+        scale=study.scale,
+        runs=[run.to_json() for run in runs],
+        batches={batch.name: batch.members for batch in batches},
+        labels=labels(runs),
+    )
+    told = _Teller(batches, watch)
+    with Folder(Path(out), manifest) as folder, interruptions() as interrupted:
+        for batch in batches:
+            measures, coordinates = applicable(batch)
+            variables = [
+                Variable(name=m.name, dims=m.dims, units=m.units, description=m.description) for m in measures
+            ]
+            trainer = Trainer(
+                batch,
+                measures,
+                lambda batch=batch: starts(batch, Record(Path(out)), runs),
+                writer := folder.batch(batch.name, variables, coordinates),
+                session=provenance(device=jax.devices()[0].device_kind),
+                watch=told.batch(batch),
+                interrupted=interrupted,
+                commit_seconds=commit_seconds,
+            )
+            trainer.train()
+            if interrupted():
+                raise KeyboardInterrupt
+            writer.compact()
+    return Record(Path(out))
+
+
+def applicable(batch: Batch) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]]:
+    """The measures that fit the task and the model of a batch, and the labels along their dimensions."""
+    task = Task.of(batch.runs[0].task)
+    view = View.outline(batch.runs[0].model, task)
+    measures = tuple(measure for measure in built_in() if measure.applies(view))
+    used = {dim for measure in measures for dim in measure.dims}
+    return measures, {dim: values for dim, values in view.coordinates.items() if dim in used}
+
+
+def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
+    """The networks a batch starts from: drawn from the seeds, or the final ones of the runs named."""
+    return [
+        initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1)
+        for run in batch.runs
+    ]
+
+
+def labels(runs: tuple[Run, ...]) -> dict[str, list[object]]:
+    """What the dataset says of each run."""
+    sizes = [len(Split.of(Task.of(run.task), run.split, run.data_seed).train) for run in runs]
+    return {
+        "seed": [run.seed for run in runs],
+        "task": [Task.of(run.task).name for run in runs],
+        "train_size": list(sizes),
+        "weight_decay": [run.optimiser.weight_decay for run in runs],
+        "learning_rate": [run.optimiser.learning_rate for run in runs],
+    }
+
+
+class _Teller:
+    """Adds up the batches' ticks into the study's progress."""
+
+    def __init__(self, batches: list[Batch], watch: Watch) -> None:
+        self.watch = watch
+        self.total = sum(run.steps for batch in batches for run in batch.runs)
+        self.runs = sum(len(batch.runs) for batch in batches)
+        self.ticks: dict[str, Tick] = {}
+
+    def batch(self, batch: Batch) -> Callable[[Tick], None]:
+        """The watcher of one batch."""
+
+        def told(tick: Tick) -> None:
+            self.ticks[batch.name] = tick
+            ticks = self.ticks.values()
+            self.watch(
+                Progress(
+                    done=sum(tick.done for tick in ticks),
+                    total=self.total,
+                    trained=sum(tick.trained for tick in ticks),
+                    runs=self.runs,
+                    memorised=sum(tick.memorised for tick in ticks),
+                    grokked=sum(tick.grokked for tick in ticks),
+                    doing=tick.doing,
+                )
+            )
+
+        return told

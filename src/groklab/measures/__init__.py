@@ -1,0 +1,5 @@
+"""Progress measures: pure functions of a network and its task, one idea a file."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

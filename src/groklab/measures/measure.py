@@ -1,0 +1,62 @@
+"""What a measure is: a pure function of a network and its task, with a name, dimensions, a unit and words."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from jaxtyping import Array
+
+from groklab.measures.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One measured quantity. Runs on the device, inside jit and vmapped over runs."""
+
+    name: str
+    """The variable's name in the dataset."""
+    dims: tuple[str, ...]
+    """Dimensions of one value, such as ("frequency",); `View.coordinates` has their labels."""
+    units: str
+    """Unit, `1` for a pure number."""
+    description: str
+    """One sentence with the definition."""
+    needs: tuple[str, ...]
+    """What the network and the task must have: `group`, `mlp`, `mirrors`."""
+    compute: Callable[[View], Array]
+    """The measure itself."""
+
+    def applies(self, view: View) -> bool:
+        """Whether this network and this task have what it needs."""
+        return all(view.has(need) for need in self.needs)
+
+
+def measure(
+    *, units: str, dims: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+) -> Callable[[Callable[[View], Array]], Measure]:
+    """Turns a function of a `View` into a `Measure` of its name; the docstring's first line is the description."""
+
+    def wrap(compute: Callable[[View], Array]) -> Measure:
+        return Measure(
+            name=compute.__name__,
+            dims=dims,
+            units=units,
+            description=(compute.__doc__ or "").strip().splitlines()[0],
+            needs=needs,
+            compute=compute,
+        )
+
+    return wrap
+
+
+@cache
+def built_in() -> tuple[Measure, ...]:
+    """Every measure of this package, found by its file, in alphabetical order of names."""
+    package = importlib.import_module("groklab.measures")
+    found: dict[str, Measure] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"groklab.measures.{info.name}")
+        found |= {value.name: value for value in vars(module).values() if isinstance(value, Measure)}
+    return tuple(found[name] for name in sorted(found))

@@ -1,0 +1,111 @@
+"""One network and its task as measures see them: what several measures need is computed once."""
+
+from functools import cached_property
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from groklab.groups import Group
+from groklab.models import MLP, Inputs, Model, ModelSettings, answer_logits, named_parameters, skeleton
+from groklab.tasks import GroupStructure, Task
+
+
+class Labels(eqx.Module):
+    """What one run is trained on, as arrays over the operation's table."""
+
+    labels: Int[Array, "pair"]
+    """The label of each pair: on train pairs the one trained on, elsewhere the right answer."""
+    train: Bool[Array, "pair"]
+    """Pairs trained on."""
+    test: Bool[Array, "pair"]
+    """Pairs tested on."""
+
+
+class View:
+    """A network, its task and its training set. Made anew inside each traced function; all of it is lazy."""
+
+    def __init__(self, model: Model, task: Task, data: Labels) -> None:
+        self.model = model
+        self.task = task
+        self.data = data
+
+    @staticmethod
+    def outline(settings: ModelSettings, task: Task) -> "View":
+        """A view of a network without numbers, for asking what measures would fit."""
+        pairs = jnp.zeros(task.pairs, bool)
+        model = skeleton(settings, task.vocabulary, task.length)
+        return View(model, task, Labels(labels=jnp.asarray(task.answers), train=pairs, test=pairs))
+
+    def has(self, need: str) -> bool:
+        """Whether there is a `group`, an `mlp` between embedding and logits, or `mirrors` (b, a) of pairs (a, b)."""
+        match need:
+            case "group":
+                return self.task.group is not None
+            case "mlp":
+                return isinstance(self.model, MLP) or self.model.blocks[-1].mlp is not None
+            case "mirrors":
+                return bool(np.any(self.task.mirror >= 0))
+            case _:
+                raise ValueError(f"a measure can need group, mlp and mirrors, not {need!r}")
+
+    @property
+    def coordinates(self) -> dict[str, np.ndarray]:
+        """The labels along every dimension a measure may have."""
+        labels = {"matrix": np.array(list(self.weights))}
+        if self.task.group is not None:
+            labels["frequency"] = np.array(self.task.group.group.frequency_labels)
+        return labels
+
+    @property
+    def structure(self) -> GroupStructure:
+        """The task's group and how operands and answers stand for its elements."""
+        structure = self.task.group
+        if structure is None:
+            raise ValueError(f"{self.task.name} has no group")
+        return structure
+
+    @property
+    def group(self) -> Group:
+        """The task's group."""
+        return self.structure.group
+
+    @cached_property
+    def weights(self) -> dict[str, Array]:
+        """Every parameter by name."""
+        return named_parameters(self.model)
+
+    @cached_property
+    def logits(self) -> Float[Array, "pair class"]:
+        """Logits at the answer's position for the whole table; any extra classes of the model are included."""
+        a, b = jnp.asarray(self.task.a), jnp.asarray(self.task.b)
+        return answer_logits(self.model, Inputs(a, b, self.task.template))
+
+    @cached_property
+    def margins(self) -> Float[Array, "pair"]:
+        """The label's logit minus the largest other one."""
+        right = self.data.labels[:, None] == jnp.arange(self.logits.shape[1])
+        own = jnp.sum(jnp.where(right, self.logits, 0.0), axis=1)
+        return own - jnp.max(jnp.where(right, -jnp.inf, self.logits), axis=1)
+
+    @cached_property
+    def correct(self) -> Bool[Array, "pair"]:
+        """Whether the label has the largest logit."""
+        return self.margins > 0
+
+    @cached_property
+    def embedding(self) -> Float[Array, "element d_model"]:
+        """Rows of W_E in the order of the group's elements (those of the first operand)."""
+        return self.weights["embed.W_E"][self.structure.in_order("a")]
+
+    @cached_property
+    def neuron_logit_map(self) -> Float[Array, "element neuron"]:
+        """W_L, its rows in the order of the group's elements as answers."""
+        return self.model.neuron_logit_map[self.structure.in_order("answer")]
+
+
+def masked_mean(values: Float[Array, "pair"], mask: Bool[Array, "pair"]) -> Float[Array, ""]:
+    """The mean over the pairs of a mask; NaN when there are none."""
+    return jnp.sum(jnp.where(mask, values, 0.0)) / jnp.sum(mask)
+

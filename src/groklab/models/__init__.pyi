@@ -1,0 +1,12 @@
+from .building import Model as Model
+from .building import build as build
+from .building import skeleton as skeleton
+from .inputs import Inputs as Inputs
+from .leaves import named_parameters as named_parameters
+from .leaves import with_parameters as with_parameters
+from .mlp import MLP as MLP
+from .settings import MLPSettings as MLPSettings
+from .settings import ModelSettings as ModelSettings
+from .settings import TransformerSettings as TransformerSettings
+from .shortcut import answer_logits as answer_logits
+from .transformer import Transformer as Transformer

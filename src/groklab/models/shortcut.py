@@ -1,0 +1,93 @@
+"""The logits of the answer, with no more arithmetic than they need.
+
+The answer is read at the last position, whose token (`=`) is the same in every example. In one layer its
+query is then one constant vector, and the keys and values of an operand depend on its token and position
+alone: they are looked up in tables over the vocabulary. Without LayerNorm the maps that follow each other are
+multiplied first, W_O W_in, W_O W_U and W_out W_U. The function is the one of the plain forward; only the order
+of its sums differs.
+
+Axes: n example, v vocabulary, d residual stream, h head, k within a head, z = (h k), m neuron, c class.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from groklab.models.inputs import OPERAND, Inputs
+from groklab.models.mlp import MLP
+from groklab.models.parts import Attention, activate, plus
+from groklab.models.transformer import Transformer
+
+
+def answer_logits(
+    model: Transformer | MLP,
+    inputs: Inputs,
+    *,
+    dropout: float | Float[Array, ""] = 0.0,
+    key: PRNGKeyArray | None = None,
+) -> Float[Array, "*batch class"]:
+    """The logits at the last position of every example, equal to the plain forward's to float32 accuracy.
+
+    The shortcut is taken where it is exact: one layer, a constant last token, no dropout (no key); for the
+    MLP, no dropout. Elsewhere the plain forward runs, with its last block at the last position only.
+    """
+    if isinstance(model, MLP):
+        return _mlp(model, inputs) if key is None else model(inputs, dropout=dropout, key=key)
+    if len(model.blocks) > 1 or inputs.template[-1] == OPERAND or key is not None:
+        return model(inputs, dropout=dropout, key=key, last=True)[..., -1, :]
+    return _one_layer(model, inputs)
+
+
+def _one_layer(model: Transformer, inputs: Inputs) -> Float[Array, "*batch class"]:
+    block = model.blocks[0]
+    mlp, heads = block.mlp, block.attn
+    stream = [
+        (model.embed.W_E if token == OPERAND else model.embed.W_E[token]) + model.pos_embed.W_pos[position]
+        for position, token in enumerate(inputs.template)
+    ]
+    z = _mixed_values(heads, stream if block.ln1 is None else [block.ln1(x) for x in stream], inputs)
+    W_O = heads.W_O.reshape(-1, heads.W_O.shape[-1])
+    constant = plus(stream[-1], heads.b_O)
+    if block.ln2 is None and model.ln_final is None:
+        logits = z @ (W_O @ model.W_U)
+        if mlp is not None:
+            pre = z @ (W_O @ mlp.W_in) + plus(constant @ mlp.W_in, mlp.b_in)
+            logits += activate(mlp.activation, pre) @ (mlp.W_out @ model.W_U)
+            constant = plus(constant, mlp.b_out)
+        return logits + model.unembed(constant)
+    x = z @ W_O + constant
+    if mlp is not None:
+        pre = plus((x if block.ln2 is None else block.ln2(x)) @ mlp.W_in, mlp.b_in)
+        x = x + plus(activate(mlp.activation, pre) @ mlp.W_out, mlp.b_out)
+    return model.unembed(x if model.ln_final is None else model.ln_final(x))
+
+
+def _mixed_values(
+    heads: Attention, normed: list[Float[Array, "... d"]], inputs: Inputs
+) -> Float[Array, "*batch z"]:
+    """Each head's values, weighted by its attention from the last position.
+
+    `normed` has a table (v, d) for each operand's position, a vector (d,) for each constant one.
+    """
+    count, _, width = heads.W_Q.shape
+    query = plus(jnp.einsum("d,hdk->hk", normed[-1], heads.W_Q), heads.b_Q) / math.sqrt(width)
+    # A key's bias moves all positions' scores alike, so it drops out of the softmax; its gradient is 0.
+    scoring = jnp.einsum("hdk,hk->dh", heads.W_K, query)
+    scores = [x @ scoring for x in normed]
+    values = [plus(jnp.einsum("...d,hdk->...hk", x, heads.W_V), heads.b_V) for x in normed]
+    for position, operand in zip(inputs.operands, (inputs.a, inputs.b), strict=True):
+        scores[position], values[position] = scores[position][operand], values[position][operand]
+    pattern = jax.nn.softmax(jnp.stack(jnp.broadcast_arrays(*scores)), axis=0)[..., None]
+    mixed = sum(weight * value for weight, value in zip(pattern, values, strict=True))
+    return jnp.asarray(mixed).reshape(*inputs.a.shape, count * width)
+
+
+def _mlp(model: MLP, inputs: Inputs) -> Float[Array, "*batch class"]:
+    """The operands' shares of every neuron's input are looked up in tables over the vocabulary."""
+    hidden = model.mlp
+    for_a, for_b = jnp.split(hidden.W_in, 2)
+    second = model.embed if model.embed_b is None else model.embed_b
+    pre = (model.embed.W_E @ for_a)[inputs.a] + plus(second.W_E @ for_b, hidden.b_in)[inputs.b]
+    return plus(activate(hidden.activation, pre) @ hidden.W_out, hidden.b_out)

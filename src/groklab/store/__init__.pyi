@@ -1,0 +1,7 @@
+from .environment import provenance as provenance
+from .folder import Folder as Folder
+from .layout import Saved as Saved
+from .manifest import Manifest as Manifest
+from .reader import Reader as Reader
+from .variable import Variable as Variable
+from .writer import BatchWriter as BatchWriter

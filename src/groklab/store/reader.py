@@ -1,0 +1,107 @@
+"""The reading side of a store: never takes its lock, never keeps a writer waiting."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import zarr
+
+from groklab.errors import Mistake, StoreError
+from groklab.store.failures import explained
+from groklab.store.layout import Saved, read_saved
+from groklab.store.manifest import Manifest
+from groklab.store.repositories import is_repository, local, read
+from groklab.store.tables import checkpoint, checkpoint_steps, measured
+
+if TYPE_CHECKING:
+    import xarray
+
+T = TypeVar("T")
+
+
+class Reader:
+    """A store opened for reading, also while it is being written: every call sees each batch's newest commit.
+
+    Raises `StoreError` when there is no store, it is damaged, or its format is newer than this groklab.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.path = local(url)
+        with explained(self.path):
+            if not self.path.exists():
+                raise StoreError(f"there is no folder {self.path}; give the --out of a `groklab run`")
+            if not is_repository(self.path / "study"):
+                raise StoreError(f"{self.path} is not a groklab store; give the --out of a `groklab run`")
+        attributes = read(self.path, "study", lambda root: root.attrs.asdict())
+        self.manifest = Manifest.from_json(attributes or {}, self.path)
+
+    def metrics(self) -> "xarray.Dataset":
+        """Every measure of every run: dimensions `run` and `step`, and those of single measures.
+
+        Steps are those at which any run was measured; NaN where one was not. Coordinates `run`, `step`, the
+        measures' own, and per run the manifest's labels. Every measure carries `units` and `description`.
+        """
+        import xarray
+
+        numbers = np.arange(len(self.manifest.runs))
+        parts = [self._read(name, measured) for name in self.manifest.batches]
+        found = [xarray.Dataset(part) for part in parts if part is not None]
+        empty = xarray.Dataset(coords={"run": numbers[:0], "step": np.empty(0, dtype=np.int64)})
+        whole = (
+            xarray.concat(
+                found,
+                "run",
+                data_vars="all",
+                coords="minimal",
+                compat="override",
+                join="outer",
+                combine_attrs="override",
+            )
+            if found
+            else empty
+        ).reindex(run=numbers)
+        whole["run"].attrs = {"description": "number of the run in the study"}
+        labels = {name: ("run", np.asarray(values)) for name, values in self.manifest.labels.items()}
+        described = {name: getattr(self.manifest, name) for name in ("study", "scale", "groklab", "format")}
+        return whole.assign_coords(labels).assign_attrs(described)
+
+    def checkpoint_steps(self, run: int) -> list[int]:
+        """The steps at which a run's weights were kept, ascending."""
+        name, row = self._place(run)
+        return self._read(name, lambda root: checkpoint_steps(root, row)) or []
+
+    def checkpoint(self, run: int, step: int = -1) -> dict[str, np.ndarray]:
+        """A run's weights at a step that was kept, leaf by leaf; -1 is the last.
+
+        Raises `Mistake` for a run that is not there, or a step that was not kept (with the nearest kept).
+        """
+        known = self.checkpoint_steps(run)
+        if not known:
+            raise Mistake(f"no weights of run {run} are kept yet in {self.path}")
+        chosen = known[-1] if step == -1 else step
+        if chosen not in known:
+            near = sorted(sorted(known, key=lambda other: abs(other - step))[:4])
+            raise Mistake(
+                f"the weights of run {run} at step {step} were not kept; "
+                f"the nearest kept are at {', '.join(map(str, near))}"
+            )
+        name, row = self._place(run)
+        return self._read(name, lambda root: checkpoint(root, row, chosen)) or {}
+
+    def saved(self, batch: str, *, arrays: bool = True) -> Saved | None:
+        """What a batch committed last, if anything; without the training state unless `arrays`."""
+        return self._read(batch, lambda root: read_saved(root, arrays=arrays))
+
+    def batch_of(self, run: int) -> str:
+        """The batch a run is in. Raises `Mistake` for a run that is not there."""
+        return self._place(run)[0]
+
+    def _place(self, run: int) -> tuple[str, int]:
+        for name, runs in self.manifest.batches.items():
+            if run in runs:
+                return name, list(runs).index(run)
+        raise Mistake(f"{self.path} has no run {run}; its runs are 0 to {len(self.manifest.runs) - 1}")
+
+    def _read(self, batch: str, reading: Callable[[zarr.Group], T]) -> T | None:
+        return read(self.path, f"batches/{batch}", reading)

@@ -1,0 +1,143 @@
+"""The writing side of a batch: each commit is one transaction, and what is not committed never happened."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from groklab.errors import StoreError
+from groklab.store.failures import explained
+from groklab.store.layout import Saved, array_of, read_saved, subgroup, write_state
+from groklab.store.repositories import open_or_create
+from groklab.store.tables import append_checkpoint, append_measures, prepare
+from groklab.store.variable import Variable
+
+
+class BatchWriter:
+    """Writes one batch into its repository at `path`; goes on from what is there. One writer at a time.
+
+    `runs` are the batch's run numbers, `variables` what will be measured, `coords` the values of the
+    variables' dimensions, each of shape (its length,). A variable that an earlier writer did not measure
+    starts as NaN. Raises `StoreError` when the repository belongs to other runs or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        runs: Sequence[int],
+        variables: Sequence[Variable],
+        coords: Mapping[str, np.ndarray],
+    ) -> None:
+        self.path = path
+        self.runs = list(runs)
+        self._inner = {v.name: tuple(len(coords[dim]) for dim in v.dims) for v in variables}
+        self._step: int | None = None
+        with self._explained():
+            self._repository = open_or_create(path)
+            session = self._repository.writable_session("main")
+            root = zarr.open_group(session.store, mode="a", zarr_format=3)
+            stored = root.attrs.asdict().get("runs", self.runs)
+            if stored != self.runs:
+                raise StoreError(f"{path} holds the runs {stored}, not {self.runs}; choose another --out")
+            prepare(root, self.runs, variables, coords)
+            if session.has_uncommitted_changes:
+                session.commit("begin")
+            attributes: dict[str, Any] = root.attrs.asdict()
+            self._step = attributes.get("step")
+            logged = array_of(subgroup(root, "measures"), "step")
+            self._logged = int(np.asarray(logged[-1])) if logged.shape[0] else -1
+
+    def state(self) -> Saved | None:
+        """What was committed last, with the training state; nothing when no step was."""
+        with self._explained():
+            session = self._repository.readonly_session("main")
+            return read_saved(zarr.open_group(session.store, mode="r", zarr_format=3))
+
+    def history(self, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The committed logged steps (step,), and the measures of those names, each (run, step, ...)."""
+        with self._explained():
+            session = self._repository.readonly_session("main")
+            group = subgroup(zarr.open_group(session.store, mode="r", zarr_format=3), "measures")
+            read = {name: np.asarray(array_of(group, name)[...]) for name in ("step", *names)}
+            return read.pop("step"), read
+
+    def commit(
+        self,
+        *,
+        step: int,
+        logged_steps: np.ndarray,
+        measures: Mapping[str, np.ndarray],
+        checkpoints: Mapping[int, Mapping[str, np.ndarray]],
+        state: Mapping[str, np.ndarray],
+        meta: Mapping[str, Any],
+        runs: Sequence[int] | None = None,
+    ) -> None:
+        """Commits a segment that ended at `step`, all or nothing.
+
+        `logged_steps` (logged,) go up from the last one committed; `measures` have shape (run, logged, ...)
+        and `checkpoints`, by step, (run, ...), where `run` goes over `runs`, those still in the batch
+        (default all). The others' measures are NaN, and no checkpoint of theirs is kept. `state` and `meta`
+        (JSON without NaN) replace what was there. Raises `ValueError` for arrays that do not fit,
+        `StoreError` when they cannot be written; the store is then as it was.
+        """
+        where = np.array(
+            [self.runs.index(run) for run in (self.runs if runs is None else runs)], dtype=np.intp
+        )
+        logged_steps = np.asarray(logged_steps, dtype=np.int64)
+        self._check(where, logged_steps, measures, checkpoints)
+        with self._explained():
+            session = self._repository.writable_session("main")
+            root = zarr.open_group(session.store, mode="r+", zarr_format=3)
+            if len(logged_steps):
+                append_measures(subgroup(root, "measures"), where, logged_steps, measures)
+            for kept in sorted(checkpoints):
+                append_checkpoint(subgroup(root, "checkpoints"), where, kept, checkpoints[kept])
+            write_state(root, state)
+            root.update_attributes({"step": int(step), "meta": dict(meta)})
+            session.commit(f"step {step}", {"step": int(step)})
+        self._step = int(step)
+        self._logged = int(max([self._logged, *logged_steps]))
+
+    def compact(self, grace: float = 30.0) -> None:
+        """Removes from the disk what no newest commit of the last `grace` seconds needs, such as old states.
+
+        A reader sees the commit that was newest when it began, so whoever began less than `grace` seconds ago
+        finds everything. Killed at any moment, it leaves the newest commit whole.
+        """
+        with self._explained():
+            since = datetime.now(UTC) - timedelta(seconds=grace)
+            history = [snapshot.written_at for snapshot in self._repository.ancestry(branch="main")]
+            oldest = next((written for written in history if written <= since), None)
+            if oldest is not None and oldest != history[-1]:
+                self._repository.expire_snapshots(oldest)
+                self._repository.garbage_collect(oldest)
+
+    def _explained(self) -> AbstractContextManager[None]:
+        kept = "nothing was lost" if self._step is None else f"everything up to step {self._step} is kept"
+        return explained(self.path, kept)
+
+    def _check(
+        self,
+        where: np.ndarray,
+        logged_steps: np.ndarray,
+        measures: Mapping[str, np.ndarray],
+        checkpoints: Mapping[int, Mapping[str, np.ndarray]],
+    ) -> None:
+        if np.any(np.diff(logged_steps, prepend=self._logged) <= 0):
+            raise ValueError(f"logged steps must go up from {self._logged}, not {logged_steps}")
+        for name, values in measures.items():
+            if name not in self._inner:
+                raise ValueError(f"{name} was not declared as a variable")
+            wanted = (len(where), len(logged_steps), *self._inner[name])
+            if values.shape != wanted:
+                raise ValueError(f"{name} has shape {values.shape}, not {wanted}")
+        for step, leaves in checkpoints.items():
+            for name, leaf in leaves.items():
+                if leaf.shape[:1] != (len(where),):
+                    raise ValueError(
+                        f"checkpoint {step}: {name} has shape {leaf.shape}, not ({len(where)}, ...)"
+                    )

@@ -1,0 +1,113 @@
+"""A study: one experiment of a paper as a function from a scale to runs, found by its file."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Literal, get_args
+
+from groklab.errors import Mistake, unknown
+from groklab.training.settings import Run
+
+Scale = Literal["laptop", "paper"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """The runs of one experiment at one scale, ready to be trained."""
+
+    name: str
+    """Where the experiment stands: `paper/experiment`, such as `nanda/mainline`."""
+    scale: Scale
+    """`laptop` shows the phenomenon in minutes on two cores; `paper` is the published setting."""
+    runs: tuple[Run, ...]
+    """One network each."""
+
+    def replace(self, changes: Mapping[str, object]) -> "Study":
+        """This study with fields replaced in every run; see `groklab.settings.Settings.replace`."""
+        return Study(name=self.name, scale=self.scale, runs=tuple(run.replace(changes) for run in self.runs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What a study file defines: called with a scale (and a number of seeds) it gives the `Study`."""
+
+    name: str
+    """`paper/experiment`, from the file's place."""
+    source: str
+    """Paper and figure."""
+    summary: str
+    """One sentence."""
+    costs: Mapping[Scale, str]
+    """What each scale costs, in words."""
+    seeds: int
+    """Runs of each setting when nothing else is asked."""
+    runs: Callable[[Scale, int], Iterator[Run]]
+    """The runs of a scale for a number of seeds."""
+
+    def __call__(self, scale: str = "laptop", seeds: int | None = None, **changes: object) -> Study:
+        """The study at a scale. `changes` replace fields of every run, by their last name: `steps=2000`.
+
+        Raises `Mistake` for a scale that is not known, fewer than one seed, or a field that does not fit.
+        """
+        if scale not in get_args(Scale):
+            raise Mistake(f"no scale is called {scale!r}; known: {', '.join(get_args(Scale))}")
+        count = self.seeds if seeds is None else seeds
+        if count < 1:
+            raise Mistake(f"seeds must be at least 1, not {count}")
+        known: Scale = "paper" if scale == "paper" else "laptop"
+        return Study(name=self.name, scale=known, runs=tuple(self.runs(known, count))).replace(changes)
+
+
+def experiment(
+    *, source: str, laptop: str, paper: str, seeds: int = 5
+) -> Callable[[Callable[[Scale, int], Iterator[Run]]], Experiment]:
+    """Turns a generator of runs into an `Experiment`; its name is its file's, its summary the docstring's first line.
+
+    `laptop` and `paper` say in words what the scales cost.
+    """
+
+    def wrap(runs: Callable[[Scale, int], Iterator[Run]]) -> Experiment:
+        return Experiment(
+            name="/".join(runs.__module__.split(".")[-2:]),
+            source=source,
+            summary=(runs.__doc__ or "").strip().splitlines()[0],
+            costs={"laptop": laptop, "paper": paper},
+            seeds=seeds,
+            runs=runs,
+        )
+
+    return wrap
+
+
+def experiments_in(package: str, path: list[str]) -> dict[str, Experiment]:
+    """The experiments of a package of study files, by the last part of their names."""
+    found: dict[str, Experiment] = {}
+    for info in pkgutil.iter_modules(path):
+        module = importlib.import_module(f"{package}.{info.name}")
+        found |= {info.name: value for value in _experiments(module)}
+    return found
+
+
+@cache
+def catalogue() -> dict[str, Experiment]:
+    """Every experiment there is, by name, sorted."""
+    studies = importlib.import_module("groklab.studies")
+    papers = [info.name for info in pkgutil.iter_modules(studies.__path__) if info.ispkg]
+    packages = [importlib.import_module(f"groklab.studies.{paper}") for paper in papers]
+    found = [value for package in packages for value in _experiments(package)]
+    return {value.name: value for value in sorted(found, key=lambda value: value.name)}
+
+
+def find(name: str) -> Experiment:
+    """The experiment of that name. Raises `Mistake` with the nearest names when there is none."""
+    known = catalogue()
+    if name not in known:
+        raise unknown("study", name, known)
+    return known[name]
+
+
+def _experiments(module: ModuleType) -> list[Experiment]:
+    return [value for value in vars(module).values() if isinstance(value, Experiment)]

@@ -1,0 +1,10 @@
+from . import operations as operations
+from .discovery import catalogue as catalogue
+from .discovery import find_operation as find_operation
+from .operation import GroupStructure as GroupStructure
+from .operation import Operation as Operation
+from .settings import SplitSettings as SplitSettings
+from .settings import TaskSettings as TaskSettings
+from .split import Split as Split
+from .task import Task as Task
+from .task import parse_task as parse_task

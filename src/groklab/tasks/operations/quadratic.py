@@ -1,0 +1,12 @@
+"""A quadratic form."""
+
+from groklab.tasks.domain import INTEGERS
+from groklab.tasks.operation import Operation
+
+operation = Operation(
+    module=__name__,
+    formula="x^2 + x y + y^2 mod P",
+    domain=INTEGERS,
+    answers=lambda x, y, p: (x**2 + x * y + y**2) % p,
+    commutative=True,
+)

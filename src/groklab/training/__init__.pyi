@@ -1,0 +1,10 @@
+from .plan import Batch as Batch
+from .plan import plan as plan
+from .plan import with_parents as with_parents
+from .settings import OptimiserSettings as OptimiserSettings
+from .settings import Run as Run
+from .settings import Schedule as Schedule
+from .settings import StopSettings as StopSettings
+from .status import Status as Status
+from .trainer import Tick as Tick
+from .trainer import Trainer as Trainer

@@ -1,0 +1,94 @@
+"""Runs of equal shape packed into batches, the runs that others start from first."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from groklab.errors import Mistake
+from groklab.tasks import Split, Task
+from groklab.training.settings import Run
+
+BATCHED = ("seed", "optimiser.learning_rate", "optimiser.weight_decay", "model.init_scale")
+"""Fields in which the runs of one batch may differ; the training set and the start may differ too."""
+
+PADDING = 1.5
+"""Largest ratio of training-set sizes in one batch: what is smaller is padded to the largest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Runs that are trained together, every array with a leading `run` axis."""
+
+    name: str
+    """Digest of the runs' settings: the same runs have the same name everywhere."""
+    members: tuple[int, ...]
+    """Their numbers in the study."""
+    runs: tuple[Run, ...]
+    """Their settings."""
+
+
+def with_parents(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """The runs in order, each after the run it starts from, none twice."""
+    ordered: dict[Run, None] = {}
+
+    def add(run: Run) -> None:
+        if run.start is not None:
+            add(run.start)
+        ordered.setdefault(run)
+
+    for run in runs:
+        add(run)
+    return tuple(ordered)
+
+
+def plan(runs: tuple[Run, ...], largest: int = 8) -> list[Batch]:
+    """Packs runs into batches of at most `largest`, parents in earlier batches than their children.
+
+    The order and the packing depend on the settings alone, so that the same study gives the same batches.
+    """
+    check(runs)
+    groups: dict[tuple[int, Run], list[int]] = {}
+    for number, run in enumerate(runs):
+        groups.setdefault((_generation(run), _shape(run)), []).append(number)
+    batches: list[Batch] = []
+    for key in sorted(groups, key=lambda key: key[0]):
+        bucket: list[int] = []
+        for number in sorted(groups[key], key=lambda number: (_size(runs[number]), number)):
+            if bucket and (len(bucket) == largest or _size(runs[number]) > PADDING * _size(runs[bucket[0]])):
+                batches.append(_batch(runs, bucket))
+                bucket = []
+            bucket.append(number)
+        batches.append(_batch(runs, bucket))
+    return batches
+
+
+def check(runs: tuple[Run, ...]) -> None:
+    """Raises `Mistake` for the first run whose task or training set cannot be made; costs no training."""
+    for run in runs:
+        size = _size(run)
+        if run.batch_size is not None and run.batch_size > size:
+            raise Mistake(f"batch_size {run.batch_size} is above the training set's {size} examples; give at most {size}")
+
+
+def _size(run: Run) -> int:
+    return len(Split.of(Task.of(run.task), run.split, run.data_seed).train)
+
+
+def _generation(run: Run) -> int:
+    return 0 if run.start is None else 1 + _generation(run.start)
+
+
+def _shape(run: Run) -> Run:
+    """The run with everything blanked in which the runs of a batch may differ."""
+    blank = Run().flat()
+    same: dict[str, object] = {path: blank[path] for path in BATCHED}
+    return dataclasses.replace(run, split=Run().split, start=None).replace(
+        {path: value for path, value in same.items() if path in run.flat()}
+    )
+
+
+def _batch(runs: tuple[Run, ...], members: list[int]) -> Batch:
+    chosen = tuple(runs[number] for number in members)
+    name = sha256("".join(run.digest for run in chosen).encode()).hexdigest()[:12]
+    return Batch(name=name, members=tuple(members), runs=chosen)

@@ -1,0 +1,145 @@
+"""A run: everything about the training of one network, as data."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from groklab.errors import Mistake
+from groklab.models.settings import MLPSettings, TransformerSettings
+from groklab.settings import Settings, check_types
+from groklab.tasks.settings import SplitSettings, TaskSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserSettings(Settings):
+    """The optimiser. The defaults are those of both papers."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    """AdamW decouples weight decay from the gradient; Adam and SGD add it to the gradient."""
+    learning_rate: float = 1e-3
+    """Step size after warm-up."""
+    weight_decay: float = 1.0
+    """Strength of the decay, on every parameter."""
+    beta1: float = 0.9
+    """Decay rate of Adam's first moment."""
+    beta2: float = 0.98
+    """Decay rate of Adam's second moment."""
+    eps: float = 1e-8
+    """Added to the root of the second moment."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    warmup: int = 10
+    """Steps over which the learning rate rises linearly from 0; step s has rate lr * min(1, (s + 1) / warmup)."""
+    cooldown: int = 0
+    """Steps at the end over which the learning rate falls linearly to 0."""
+    l1: float = 0.0
+    """Strength of a penalty on the sum of absolute weights, added to the loss."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("learning_rate", "weight_decay", "eps", "l1", "warmup", "cooldown"):
+            if getattr(self, name) < 0:
+                raise Mistake(f"optimiser.{name} must not be negative, not {getattr(self, name)}")
+        for name in ("beta1", "beta2", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise Mistake(f"optimiser.{name} must be at least 0 and below 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Settings):
+    """At which steps something is done: geometrically early, evenly later, always at the first and the last."""
+
+    every: int = 100
+    """Steps between two, once the early ones have thinned out to that."""
+    growth: float = 1.25
+    """Ratio of consecutive early steps; 1 means no early ones."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.every < 1:
+            raise Mistake(f"a schedule's every must be at least 1, not {self.every}")
+        if self.growth < 1:
+            raise Mistake(f"a schedule's growth must be at least 1, not {self.growth}")
+
+    def steps(self, total: int) -> np.ndarray:
+        """The steps, ascending, from 0 to `total` with both ends. Shape (steps,), int64."""
+        chosen = {0, total}
+        step = 1.0
+        while self.growth > 1 and step * (self.growth - 1) < self.every and step < total:
+            chosen.add(round(step))
+            step = max(step * self.growth, step + 1)
+        start = -(-round(step) // self.every) * self.every if self.growth > 1 else self.every
+        chosen.update(range(start, total, self.every))
+        return np.array(sorted(chosen), dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopSettings(Settings):
+    """When a run ends before its last step. Decided at the ends of segments only."""
+
+    converged: bool = False
+    """Stop once converged: see `groklab.training.stopping`."""
+    window: int = 1000
+    """Steps over which convergence is judged."""
+    tolerance: float = 0.01
+    """Largest relative change of the sum of squared weights, and largest change of test accuracy, in the window."""
+    seconds: float | None = None
+    """Wall-clock budget of the batch in seconds; what is reached then is kept."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.window < 1 or self.tolerance <= 0:
+            raise Mistake(f"stop takes a window of at least 1 step and a tolerance above 0, not {self.window}, {self.tolerance}")
+        if self.seconds is not None and self.seconds <= 0:
+            raise Mistake(f"stop.seconds must be above 0, not {self.seconds}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Settings):
+    """Everything about one network: what it learns, what it is, how it is trained, what is kept of it."""
+
+    task: TaskSettings = field(default_factory=TaskSettings)
+    """What is learned."""
+    split: SplitSettings = field(default_factory=lambda: SplitSettings(fraction=0.3))
+    """Which examples are trained on."""
+    model: TransformerSettings | MLPSettings = field(default_factory=TransformerSettings)
+    """What learns it."""
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    """How the weights move."""
+    loss: Literal["margin", "log_softmax"] = "margin"
+    """The cross-entropy's form: log1p of summed margins, or the usual one with its float32 cancellation."""
+    batch_size: int | None = None
+    """Examples a step, drawn without replacement; nothing means the full batch."""
+    dropout: float = 0.0
+    """Probability of dropping a neuron, an attention output or an embedding during training."""
+    seed: int = 0
+    """Seed of the initial weights, and of everything drawn later."""
+    steps: int = 40_000
+    """Optimiser steps at most."""
+    start: "Run | None" = None
+    """The run whose final weights this one starts from, with a fresh optimiser; nothing means random weights."""
+    logging: Schedule = field(default_factory=Schedule)
+    """When it is measured."""
+    checkpoints: Schedule = field(default_factory=lambda: Schedule(every=1000, growth=2.0))
+    """When its weights are kept."""
+    stop: StopSettings = field(default_factory=StopSettings)
+    """When it may end early."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.steps < 0:
+            raise Mistake(f"steps must not be negative, not {self.steps}")
+        if self.seed < 0 or self.seed >= 2**32:
+            raise Mistake(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise Mistake(f"batch_size must be at least 1, not {self.batch_size}")
+        if not 0 <= self.dropout < 1:
+            raise Mistake(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        if self.start is not None and self.start.model != self.model:
+            raise Mistake("a run can start only from a run of the same model; start.model and model differ")
+
+    @property
+    def data_seed(self) -> int:
+        """The seed of the split: its own, or the run's."""
+        return self.split.seed if self.split.seed is not None else self.seed

@@ -1,0 +1,84 @@
+"""One optimiser step of a batch, many of them in one compiled call, and the measures between them."""
+
+from collections.abc import Callable
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from groklab.losses import pair_loss
+from groklab.measures import Measure, View
+from groklab.models import Inputs, Model, answer_logits
+from groklab.tasks import Task
+from groklab.training.optimisers import optimiser, rate
+from groklab.training.settings import Run
+from groklab.training.state import Data, State
+
+
+def objective(model: Model, run: Run, task: Task, data: Data, key: PRNGKeyArray) -> Float[Array, ""]:
+    """The training objective of one run: mean cross-entropy of its examples, plus l1 times the absolute weights.
+
+    `data` is that of one run, without a run axis; `key` serves the choice of a minibatch and dropout.
+    """
+    choose, drop = jax.random.split(key)
+    a, b, answer, weight = data.a, data.b, data.answer, data.weight
+    if run.batch_size is not None:
+        chosen = _minibatch(choose, weight, run.batch_size)
+        a, b, answer = a[chosen], b[chosen], answer[chosen]
+        weight = jnp.full(run.batch_size, 1 / run.batch_size)
+    logits = answer_logits(
+        model, Inputs(a, b, task.template), dropout=run.dropout, key=drop if run.dropout else None
+    )
+    loss = jnp.sum(weight * pair_loss(run.loss)(logits, answer))
+    if run.optimiser.l1:
+        loss += run.optimiser.l1 * sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(model))
+    return loss
+
+
+def step_one(run: Run, task: Task, step: Int[Array, ""], state: State, data: Data) -> State:
+    """One step of one run. A loss or gradient that is not finite is noted, and the run stands still from then on."""
+    loss, gradient = eqx.filter_value_and_grad(objective)(
+        state.model, run, task, data, jax.random.fold_in(data.key, step)
+    )
+    share = rate(run.optimiser, run.steps, step)
+    transform = optimiser(run.optimiser, data.learning_rate * share, data.weight_decay)
+    updates, moments = transform.update(gradient, state.optimiser, state.model)
+    finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+    diverged = jnp.where(finite | (state.diverged >= 0), state.diverged, step)
+    moved = (eqx.apply_updates(state.model, updates), moments)
+    kept = jax.tree.map(partial(jnp.where, diverged < 0), moved, (state.model, state.optimiser))
+    return State(model=kept[0], optimiser=kept[1], step=step + 1, diverged=diverged)
+
+
+def advancing(run: Run, task: Task) -> Callable[[State, Data, int], State]:
+    """The compiled function that takes a batch's state some steps on; the number of steps may vary without recompiling.
+
+    `run` stands for all runs of the batch: of it only what they share is read.
+    """
+    axes = State(model=0, optimiser=0, step=None, diverged=0)  # pyright: ignore[reportArgumentType]
+    batched = jax.vmap(partial(step_one, run, task), in_axes=(None, axes, 0), out_axes=axes)
+
+    @partial(jax.jit, donate_argnums=0)
+    def advance(state: State, data: Data, steps: Int[Array, ""]) -> State:
+        return jax.lax.fori_loop(0, steps, lambda _, now: batched(now.step, now, data), state)
+
+    return lambda state, data, steps: advance(state, data, jnp.int32(steps))
+
+
+def measuring(task: Task, measures: tuple[Measure, ...]) -> Callable[[State, Data], dict[str, Array]]:
+    """The compiled function that evaluates every measure on every run of a batch: name -> (run, *dims)."""
+
+    def measure_one(model: Model, data: Data) -> dict[str, Array]:
+        view = View(model, task, data.table)
+        return {measure.name: measure.compute(view) for measure in measures}
+
+    return jax.jit(lambda state, data: jax.vmap(measure_one)(state.model, data))
+
+
+def _minibatch(key: PRNGKeyArray, weight: Float[Array, "example"], size: int) -> Int[Array, "chosen"]:
+    """Rows drawn without replacement, padding excepted: those of the largest of independent uniform numbers."""
+    drawn = jnp.where(weight > 0, jax.random.uniform(key, weight.shape), -1.0)
+    return jax.lax.top_k(drawn, size)[1]
