@@ -21,9 +21,7 @@ class FakeRecord:
     study: str = "nanda/mainline"
     scale: str = "laptop"
     provenance: list[dict[str, Any]] = field(
-        default_factory=lambda: [
-            {"started": "2026-01-02T03:04:05", "versions": {"groklab": "0.1.0", "jax": "0.10"}}
-        ]
+        default_factory=lambda: [{"started": "2026-01-02T03:04:05", "versions": {"groklab": "0.1.0", "jax": "0.10"}}]
     )
 
     def metrics(self) -> xr.Dataset:
@@ -104,9 +102,7 @@ def fake_record(
         for name in ("embedding_norm", "neuron_logit_norm"):
             attributes = {"units": "1", "description": f"The {name} by frequency."}
             dataset[name] = (("run", "step", "frequency"), grown.astype(np.float32), attributes)
-    statuses = [
-        Status(state="finished", step=int(step[-1]), sentence="grokked at step 2,000") for _ in range(runs)
-    ]
+    statuses = [Status(state="finished", step=int(step[-1]), sentence="grokked at step 2,000") for _ in range(runs)]
     if diverged is not None:
         sentence = "diverged at step 812: the loss was not a number"
         statuses[diverged] = Status(state="diverged", step=812, sentence=sentence)

@@ -73,8 +73,7 @@ def test_the_irreps_of_s4_are_those_of_the_textbook() -> None:
     group = Symmetric(4)
     assert group.frequency_labels == ("(3,1)", "(2,2)", "(2,1,1)", "(1,1,1,1)")
     identity, swap, double, three, four = (
-        group.permutations.index(p)
-        for p in [(0, 1, 2, 3), (1, 0, 2, 3), (1, 0, 3, 2), (1, 2, 0, 3), (1, 2, 3, 0)]
+        group.permutations.index(p) for p in [(0, 1, 2, 3), (1, 0, 2, 3), (1, 0, 3, 2), (1, 2, 0, 3), (1, 2, 3, 0)]
     )
     table = [[1, 1, 1, 1, 1], [3, 1, -1, 0, -1], [2, 0, 2, -1, 0], [3, -1, -1, 0, 1], [1, -1, 1, 1, -1]]
     np.testing.assert_allclose(group.characters[:, [identity, swap, double, three, four]], table, atol=1e-12)
@@ -99,12 +98,8 @@ def test_the_cyclic_basis_agrees_with_the_fft(n: int) -> None:
     coefficients, fft = group.basis @ values, np.fft.rfft(values) / np.sqrt(n)
     np.testing.assert_allclose(coefficients[0], fft[0].real)
     last = (n - 1) // 2
-    np.testing.assert_allclose(
-        coefficients[1 : 2 * last : 2], np.sqrt(2) * fft[1 : last + 1].real, atol=1e-12
-    )
-    np.testing.assert_allclose(
-        coefficients[2 : 2 * last + 1 : 2], -np.sqrt(2) * fft[1 : last + 1].imag, atol=1e-12
-    )
+    np.testing.assert_allclose(coefficients[1 : 2 * last : 2], np.sqrt(2) * fft[1 : last + 1].real, atol=1e-12)
+    np.testing.assert_allclose(coefficients[2 : 2 * last + 1 : 2], -np.sqrt(2) * fft[1 : last + 1].imag, atol=1e-12)
     if n % 2 == 0:
         np.testing.assert_allclose(coefficients[-1], fft[-1].real)
     assert group.frequency_labels == tuple(range(1, n // 2 + 1))

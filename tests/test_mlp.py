@@ -77,9 +77,7 @@ def test_names_are_those_of_transformer_lens():
         d_model=4, heads=2, d_mlp=5, layer_norm=True, attention_biases=True, unembedding_bias=True, classes=6
     )
     shapes = {name: leaf.shape for name, leaf in named_parameters(skeleton(full, 7, 3)).items()}
-    attention = {f"blocks.0.attn.W_{n}": (2, 4, 2) for n in "QKV"} | {
-        f"blocks.0.attn.b_{n}": (2, 2) for n in "QKV"
-    }
+    attention = {f"blocks.0.attn.W_{n}": (2, 4, 2) for n in "QKV"} | {f"blocks.0.attn.b_{n}": (2, 2) for n in "QKV"}
     attention |= {"blocks.0.attn.W_O": (2, 2, 4), "blocks.0.attn.b_O": (4,)}
     neurons = {"W_in": (4, 5), "b_in": (5,), "W_out": (5, 4), "b_out": (4,)}
     norms = {f"{n}.{part}": (4,) for n in ("blocks.0.ln1", "blocks.0.ln2", "ln_final") for part in "wb"}
@@ -90,9 +88,7 @@ def test_names_are_those_of_transformer_lens():
     assert not any("mlp" in name or "b_" in name or "ln2" in name for name in names)
 
 
-@pytest.mark.parametrize(
-    "choice", [TransformerSettings(d_model=4, d_mlp=5, layers=2), MLPSettings(d_embed=3, d_mlp=4)]
-)
+@pytest.mark.parametrize("choice", [TransformerSettings(d_model=4, d_mlp=5, layers=2), MLPSettings(d_embed=3, d_mlp=4)])
 def test_weights_come_back_into_a_skeleton(choice):
     model = build(choice, 6, 3, key=jax.random.key(0))
     assert isinstance(model, Transformer if isinstance(choice, TransformerSettings) else MLP)

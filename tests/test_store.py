@@ -235,9 +235,7 @@ folder = Folder({str(store)!r}, manifest())
 print("holds", flush=True)
 sys.stdin.read()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"holds\n"
         with pytest.raises(StoreError, match=f"is being written by process {holder.pid}; .*another --out"):
             Folder(store, manifest())
@@ -282,9 +280,7 @@ def test_a_newer_format_is_named(tmp_path):
     zarr.create_group(session.store, attributes=manifest().to_json() | {"format": 2, "unheard": 1})
     session.commit("from the future")
     for opened in (lambda: Reader(tmp_path / "new"), lambda: Folder(tmp_path / "new", manifest())):
-        with pytest.raises(
-            StoreError, match="this store has format 2, this groklab reads up to 1; install a newer"
-        ):
+        with pytest.raises(StoreError, match="this store has format 2, this groklab reads up to 1; install a newer"):
             opened()
 
 
@@ -352,9 +348,7 @@ def test_old_states_leave_the_disk_but_not_under_a_reader(tmp_path):
 
     def commit(step):
         state = {"w": rng.normal(size=(1, 50_000))}
-        writer.commit(
-            step=step, logged_steps=np.array([step]), measures={}, checkpoints={}, state=state, meta={}
-        )
+        writer.commit(step=step, logged_steps=np.array([step]), measures={}, checkpoints={}, state=state, meta={})
 
     def size():
         return sum(file.stat().st_size for file in (tmp_path / "b").rglob("*") if file.is_file())
@@ -392,14 +386,9 @@ def test_the_size_of_a_store_like_the_demo(tmp_path):
             logged_steps=steps,
             measures={v.name: rng.normal(size=(5, 10)) for v in variables},
             checkpoints={
-                int(step): {k: rng.normal(size=shape).astype("f4") for k, shape in leaves.items()}
-                for step in steps[:4]
+                int(step): {k: rng.normal(size=shape).astype("f4") for k, shape in leaves.items()} for step in steps[:4]
             },
-            state={
-                f"{part}.{k}": rng.normal(size=shape).astype("f4")
-                for part in "pmv"
-                for k, shape in leaves.items()
-            },
+            state={f"{part}.{k}": rng.normal(size=shape).astype("f4") for part in "pmv" for k, shape in leaves.items()},
             meta={},
         )
         writer.compact()
@@ -414,9 +403,7 @@ def test_the_size_of_a_store_like_the_demo(tmp_path):
 def in_namespace(script, tmp_path):
     """Runs a shell script in a mount namespace of its own; skips where that is not permitted."""
     (tmp_path / "mount").mkdir()
-    probe = subprocess.run(
-        ["unshare", "-m", "mount", "-t", "tmpfs", "probe", str(tmp_path / "mount")], check=False
-    )
+    probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "probe", str(tmp_path / "mount")], check=False)
     if probe.returncode:
         pytest.skip("mounting is not permitted here, so a full or read-only file system cannot be tried")
     place = {"MOUNT": str(tmp_path / "mount"), "TESTS": str(Path(__file__).parent), "PYTHON": sys.executable}
@@ -431,9 +418,7 @@ def in_namespace(script, tmp_path):
     return done.stdout.strip()
 
 
-PRELUDE = (
-    "import os, sys; sys.path.insert(0, os.environ['TESTS']); from test_store import *; path = sys.argv[1]"
-)
+PRELUDE = "import os, sys; sys.path.insert(0, os.environ['TESTS']); from test_store import *; path = sys.argv[1]"
 
 
 def test_no_space_left_names_what_is_kept_and_goes_on_once_there_is_room(tmp_path):
@@ -555,9 +540,7 @@ assert not {{"icechunk", "zarr", "xarray", "jax", "numpy"}} & set(sys.modules)
 groklab.store.Reader({str(store)!r}).saved("x")
 assert not {{"xarray", "jax"}} & set(sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

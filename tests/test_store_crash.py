@@ -47,11 +47,7 @@ def write(path, last):
 
 def everything(path):
     reader = Reader(path)
-    kept = {
-        (run, step): reader.checkpoint(run, step)["w"]
-        for run in RUNS
-        for step in reader.checkpoint_steps(run)
-    }
+    kept = {(run, step): reader.checkpoint(run, step)["w"] for run in RUNS for step in reader.checkpoint_steps(run)}
     return reader.metrics(), kept, reader.saved("x")
 
 

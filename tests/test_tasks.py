@@ -93,9 +93,7 @@ def test_moduli_need_be_prime_only_where_one_divides(name: str) -> None:
     assert 0 <= task.answers.min() <= task.answers.max() < task.elements
 
 
-@pytest.mark.parametrize(
-    "name", [f"{name}:13" for name in ARITHMETIC] + [f"{name}:4" for name in PERMUTATIONS]
-)
+@pytest.mark.parametrize("name", [f"{name}:13" for name in ARITHMETIC] + [f"{name}:4" for name in PERMUTATIONS])
 def test_commutativity_and_mirrors(name: str) -> None:
     task = task_of(name)
     known = {(int(a), int(b)): row for row, (a, b) in enumerate(zip(task.a, task.b, strict=True))}
@@ -106,9 +104,7 @@ def test_commutativity_and_mirrors(name: str) -> None:
     assert task.operation.commutative == same
 
 
-@pytest.mark.parametrize(
-    "name", ["add:12", "subtract:12", "multiply:13", "divide:13", "multiply:2", "compose:4"]
-)
+@pytest.mark.parametrize("name", ["add:12", "subtract:12", "multiply:13", "divide:13", "multiply:2", "compose:4"])
 def test_a_group_structure_explains_every_answer_inside_the_group(name: str) -> None:
     task = task_of(name)
     structure = task.group
@@ -267,9 +263,7 @@ def test_the_parts_of_a_split(name: str, parts: dict[str, Any], size: int, seed:
 def test_smaller_training_sets_lie_in_larger_ones(
     name: str, parts: dict[str, Any], seed: int, sizes: tuple[int, int]
 ) -> None:
-    small, large = (
-        Split.of(task_of(name), SplitSettings(size=size, **parts), seed) for size in sorted(sizes)
-    )
+    small, large = (Split.of(task_of(name), SplitSettings(size=size, **parts), seed) for size in sorted(sizes))
     np.testing.assert_array_equal(small.train, large.train[: len(small.train)])
     np.testing.assert_array_equal(small.labels[small.train], large.labels[small.train])
     if parts["held_out"]:
@@ -320,10 +314,7 @@ def test_random_labels_are_uniform_and_say_nothing_of_the_answer() -> None:
 
 def test_noise_replaces_its_share_by_wrong_labels_and_grows_with_it() -> None:
     task = task_of("add:53")
-    wrong = [
-        Split.of(task, SplitSettings(fraction=1.0, noise=noise), 2).labels != task.answers
-        for noise in (0.1, 0.2)
-    ]
+    wrong = [Split.of(task, SplitSettings(fraction=1.0, noise=noise), 2).labels != task.answers for noise in (0.1, 0.2)]
     for share, rows in zip((0.1, 0.2), wrong, strict=True):
         assert abs(rows.mean() - share) < 4 * np.sqrt(share * (1 - share) / task.pairs)
     assert (wrong[1] >= wrong[0]).all()

@@ -43,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", is_eager=True, callback=cli_usage.show_version, help="Show the version and end."
-        ),
+        typer.Option("--version", is_eager=True, callback=cli_usage.show_version, help="Show the version and end."),
     ] = False,
 ) -> None:
     """Holds the options that stand before the command."""
@@ -54,12 +52,8 @@ def options(
 @app.command(epilog="[bold]Examples[/]\n\ngroklab demo\n\ngroklab demo --open" + EPILOG)
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and of their page.")] = Path(
-        "runs/demo"
-    ),
-    open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
-    ] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and of their page.")] = Path("runs/demo"),
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
     json: Json = False,
 ) -> None:
     """Train five networks until they grok, and write the page that shows it: two minutes on two cores."""
@@ -92,9 +86,7 @@ def studies(json: Json = False) -> None:
 )
 def run(
     context: typer.Context,
-    study: Annotated[
-        str, typer.Argument(metavar="STUDY", help="The study's name; `groklab studies` lists them.")
-    ],
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="The study's name; `groklab studies` lists them.")],
     scale: Annotated[
         str, typer.Option("--scale", help="`laptop`: minutes on two cores; `paper`: the published setting.")
     ] = "laptop",
@@ -112,9 +104,7 @@ def run(
             help="Change a setting of every run, such as weight_decay=0.5; repeatable.",
         ),
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="Where to train; `local`: in this process.")
-    ] = "local",
+    engine: Annotated[str, typer.Option("--engine", help="Where to train; `local`: in this process.")] = "local",
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it: the same command resumes from the last commit, bit for bit."""

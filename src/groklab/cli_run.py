@@ -9,6 +9,7 @@ import typer
 from groklab.cli_usage import Interrupted, quoted, say
 from groklab.errors import Mistake
 from groklab.studies import Study, find
+from groklab.training.plan import check, with_parents
 
 if TYPE_CHECKING:
     from groklab.record import Record
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 ENGINES = ("local",)
 
 
-def study_of(
-    name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()
-) -> Study:
+def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()) -> Study:
     """The study that the words ask for, checked without anything heavy.
 
     `changes` are texts `FIELD=VALUE`. Raises `Mistake` for a study, scale or field that is not known, a value
@@ -39,17 +38,8 @@ def study_of(
     if len(set(study.runs)) < len(study.runs):
         given = " ".join(changes)
         raise Mistake(f"with --set {given} some of the {len(study.runs)} runs are the same; add --seeds 1")
-    _check(study)
+    check(with_parents(study.runs))
     return study
-
-
-def _check(study: Study) -> None:
-    """Raises `Mistake` for a task or a split that cannot be, before anything is compiled or written."""
-    from groklab.tasks import Split, Task
-
-    seeds = {(run.task, run.split): run.data_seed for run in study.runs}
-    for (task, split), seed in seeds.items():
-        Split.of(Task.of(task), split, seed)
 
 
 def train(study: Study, folder: Path, arguments: Sequence[str]) -> "tuple[Record, int]":

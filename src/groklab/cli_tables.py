@@ -25,9 +25,7 @@ def show_record(record: "Record", as_json: bool, **more: object) -> None:
         head = {"path": str(record.path), "study": record.study, "scale": record.scale}
         print_json(head | {"runs": rows} | more)
         return
-    table = Table(
-        title=f"{record.study}, {record.scale} scale", title_justify="left", box=None, pad_edge=False
-    )
+    table = Table(title=f"{record.study}, {record.scale} scale", title_justify="left", box=None, pad_edge=False)
     columns = columns_of(rows)
     for name in columns:
         right = COLUMNS[name][1] != "s"

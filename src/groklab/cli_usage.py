@@ -29,9 +29,7 @@ def answer(app: typer.Typer, arguments: list[str]) -> int:
         if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
             raise unknown("command", arguments[0], known)
         # Commands find the arguments as they were given in `context.obj`, to say how to go on.
-        status = command.main(
-            arguments or ["--help"], prog_name="groklab", standalone_mode=False, obj=arguments
-        )
+        status = command.main(arguments or ["--help"], prog_name="groklab", standalone_mode=False, obj=arguments)
     except Mistake as mistake:
         return _fail(str(mistake), 2, as_json)
     except Interrupted as interrupted:

@@ -10,9 +10,7 @@ from jaxtyping import Array, Float, Int
 PairLoss = Callable[[Float[Array, "pair class"], Int[Array, "pair"]], Float[Array, "pair"]]
 
 
-def margin_loss(
-    logits: Float[Array, "pair class"], labels: Int[Array, "pair"]
-) -> Float[Array, "pair"]:
+def margin_loss(logits: Float[Array, "pair class"], labels: Int[Array, "pair"]) -> Float[Array, "pair"]:
     """Cross-entropy of each pair in nats, as log1p(S) with S the sum over c != y of exp(l_c - l_y).
 
     No difference of nearly equal numbers occurs in it nor in its gradient p_c = exp(l_c - l_y) / (1 + S), so
@@ -26,9 +24,7 @@ def margin_loss(
     return most + jnp.log1p(jnp.expm1(-most) + rest)
 
 
-def log_softmax_loss(
-    logits: Float[Array, "pair class"], labels: Int[Array, "pair"]
-) -> Float[Array, "pair"]:
+def log_softmax_loss(logits: Float[Array, "pair class"], labels: Int[Array, "pair"]) -> Float[Array, "pair"]:
     """Cross-entropy of each pair in nats, the usual way: minus the log-softmax at the label.
 
     In float32 its gradient for the right answer, p_y - 1, is a difference of nearly equal numbers: the cause of

@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Self
 from groklab.errors import Mistake, unknown
 
 
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """Base of everything that says what is to be done. Frozen, keyword-only, comparable, hashable."""
@@ -80,7 +79,8 @@ class Settings:
             return ends[0]
         if ends:
             raise Mistake(f"field {path!r} could be any of {', '.join(ends)}; write it in full")
-        raise unknown("field", path, [full for full in known if not full.startswith("start.")])
+        paths = [full for full in known if not full.startswith("start.")]
+        raise unknown("field", path, paths if "." in path else {full.rpartition(".")[2] for full in paths})
 
     def _replace(self, changes: dict[str, object]) -> Self:
         own = {path: value for path, value in changes.items() if "." not in path}
@@ -144,7 +144,13 @@ def describe(wanted: Any) -> str:
         return " or ".join(describe(part) for part in typing.get_args(wanted))
     if typing.get_origin(wanted) is tuple:
         return f"a list, each {describe(typing.get_args(wanted)[0])}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "null"}
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a word",
+        type(None): "null",
+    }
     return words.get(wanted, getattr(wanted, "__name__", str(wanted)))
 
 

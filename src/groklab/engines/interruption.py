@@ -2,13 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
 
 @contextmanager
-def interruptions() -> Iterator[Callable[[], bool]]:
+def interruptions() -> Generator[Callable[[], bool]]:
     """Gives a function that says whether an interruption was asked for; a second Ctrl-C interrupts at once.
 
     The former handlers are back afterwards. Outside the main thread, where Python delivers no signals, the

@@ -20,7 +20,11 @@ from groklab.training.state import initial_model
 
 
 def run(
-    study: Study, out: str | os.PathLike[str], *, watch: Watch = lambda progress: None, commit_seconds: float = 15.0
+    study: Study,
+    out: str | os.PathLike[str],
+    *,
+    watch: Watch = lambda progress: None,
+    commit_seconds: float = 15.0,
 ) -> Record:
     """Trains a study into the folder `out`, or goes on where an earlier call was interrupted, bit for bit.
 
@@ -41,9 +45,7 @@ def run(
     with Folder(Path(out), manifest) as folder, interruptions() as interrupted:
         for batch in batches:
             measures, coordinates = applicable(batch)
-            variables = [
-                Variable(name=m.name, dims=m.dims, units=m.units, description=m.description) for m in measures
-            ]
+            variables = [Variable(name=m.name, dims=m.dims, units=m.units, description=m.description) for m in measures]
             trainer = Trainer(
                 batch,
                 measures,
@@ -73,8 +75,7 @@ def applicable(batch: Batch) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]
 def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
     """The networks a batch starts from: drawn from the seeds, or the final ones of the runs named."""
     return [
-        initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1)
-        for run in batch.runs
+        initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1) for run in batch.runs
     ]
 
 

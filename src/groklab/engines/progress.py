@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+
+from groklab.training.sink import Doing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Progress:
     """Networks whose train accuracy has reached 1."""
     grokked: int
     """Networks whose test accuracy has passed 0.99."""
-    doing: Literal["starting", "compiling", "training", "committing", "done"]
+    doing: Doing
     """What is going on now."""
 
 

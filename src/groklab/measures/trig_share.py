@@ -17,7 +17,7 @@ from groklab.measures.view import View
 
 @measure(units="1", needs=("group",))
 def trig_share(view: View) -> Float[Array, ""]:
-    """Share of the variance of the logits, each pair's mean over answers removed, that depends on a o b o c^-1 alone."""
+    """Share of the centred logits' variance (each pair's mean removed) that depends on a o b o c^-1 alone."""
     inside, classes = _tables(view)
     by_difference = view.logits[inside[:, None], classes]
     by_difference -= jnp.mean(by_difference, axis=1, keepdims=True)

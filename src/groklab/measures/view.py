@@ -108,4 +108,3 @@ class View:
 def masked_mean(values: Float[Array, "pair"], mask: Bool[Array, "pair"]) -> Float[Array, ""]:
     """The mean over the pairs of a mask; NaN when there are none."""
     return jnp.sum(jnp.where(mask, values, 0.0)) / jnp.sum(mask)
-

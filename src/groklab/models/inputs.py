@@ -13,7 +13,8 @@ class Inputs(eqx.Module):
     """Many examples of one layout: the operands are arrays, where they stand is known before compilation.
 
     `a` and `b` are the operands' tokens. `template` is the layout: -1 where an operand stands (first a, then
-    b), the constant token everywhere else: at P = 113, `a b =` is (-1, -1, 113), `a op b =` (-1, 113, -1, 114).
+    b), the constant token everywhere else: at P = 113, `a b =` is (-1, -1, 113) and `a op b =`
+    (-1, 113, -1, 114).
     Raises `Mistake` for a template without exactly two operands.
     """
 
@@ -23,9 +24,7 @@ class Inputs(eqx.Module):
 
     def __check_init__(self) -> None:
         if self.template.count(OPERAND) != 2 or min(self.template) < OPERAND:
-            raise Mistake(
-                f"a template holds -1 twice, for a and b, and tokens from 0 elsewhere; not {self.template}"
-            )
+            raise Mistake(f"a template holds -1 twice, for a and b, and tokens from 0 elsewhere; not {self.template}")
 
     @property
     def operands(self) -> tuple[int, int]:

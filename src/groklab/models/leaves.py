@@ -26,7 +26,8 @@ def with_parameters(model: Model, parameters: Mapping[str, ArrayLike]) -> Model:
     """The network with the given values for all its parameters.
 
     `model` may be a skeleton. Values may have leading axes that the network's own parameters lack, such as
-    `run`, if all have the same ones. They are brought to the parameters' own number type. Raises `Mistake` where a name is missing or unexpected, or a shape is another.
+    `run`, if all have the same ones. They are brought to the parameters' own number type. Raises `Mistake`
+    where a name is missing or unexpected, or a shape is another.
     """
     wanted = named_parameters(model)
     if missing := [name for name in wanted if name not in parameters]:

@@ -29,8 +29,8 @@ class MLP(eqx.Module):
 
     `embed.W_E` (vocabulary, d_embed), `embed_b.W_E` where b has its own, `mlp.W_in` (2 d_embed, d_mlp),
     `mlp.W_out` (d_mlp, classes). Initial weights are N(0, 1) / sqrt(fan-in), biases 0, embeddings
-    N(0, 1) / sqrt(d_embed) as in the transformer, so that a token's vector has norm 1. All may carry a leading
-    run axis.
+    N(0, 1) / sqrt(d_embed) as in the transformer: a token's vector has norm 1. All may carry a leading run
+    axis.
     """
 
     embed: Embed

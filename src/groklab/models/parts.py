@@ -4,7 +4,8 @@ Names and shapes of parameters are TransformerLens's. A part that is switched of
 those of Nanda et al. 2023 (released code): N(0, 1) / sqrt(d_model) for every matrix, also the one out of the
 neurons, but N(0, 1) / sqrt(vocabulary) for the unembedding; biases 0.
 
-Axes: v vocabulary, d residual stream, h head, k within a head, m neuron, c class, q query and s source position.
+Axes: v vocabulary, d residual stream, h head, k within a head, m neuron, c class, q query and s source
+position.
 """
 
 import math
@@ -30,7 +31,7 @@ def plus(value: Float[Array, "*shape"], bias: Float[Array, "..."] | None) -> Flo
 
 
 def activate(name: str, value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The neurons' nonlinearity: relu, gelu (x times the normal distribution function), quadratic (x squared)."""
+    """The nonlinearity: relu, gelu (x times the normal distribution function) or quadratic (x squared)."""
     if name == "quadratic":
         return jnp.square(value)
     return jax.nn.relu(value) if name == "relu" else jax.nn.gelu(value, approximate=False)
@@ -92,17 +93,23 @@ class Attention(eqx.Module):
     b_V: Float[Array, "h k"] | None
     b_O: Float[Array, " d"] | None
 
-    def __init__(self, settings: TransformerSettings, *, key: PRNGKeyArray) -> None:
+    @staticmethod
+    def initial(settings: TransformerSettings, *, key: PRNGKeyArray) -> "Attention":
+        """Attention with initial weights drawn from the key."""
         heads, width, d_model = settings.heads, settings.head_width, settings.d_model
-        keys = jax.random.split(key, 4)
-        into, out = (heads, d_model, width), (heads, width, d_model)
-        self.W_Q = normal(keys[0], into, d_model, settings.init_scale)
-        self.W_K = normal(keys[1], into, d_model, settings.init_scale)
-        self.W_V = normal(keys[2], into, d_model, settings.init_scale)
-        self.W_O = normal(keys[3], out, d_model, settings.init_scale)
+        q, k, v, o = jax.random.split(key, 4)
+        into, out, scale = (heads, d_model, width), (heads, width, d_model), settings.init_scale
         biases = settings.attention_biases
-        self.b_Q, self.b_K, self.b_V = (jnp.zeros((heads, width)) if biases else None for _ in range(3))
-        self.b_O = jnp.zeros(d_model) if biases else None
+        return Attention(
+            W_Q=normal(q, into, d_model, scale),
+            W_K=normal(k, into, d_model, scale),
+            W_V=normal(v, into, d_model, scale),
+            W_O=normal(o, out, d_model, scale),
+            b_Q=jnp.zeros((heads, width)) if biases else None,
+            b_K=jnp.zeros((heads, width)) if biases else None,
+            b_V=jnp.zeros((heads, width)) if biases else None,
+            b_O=jnp.zeros(d_model) if biases else None,
+        )
 
     def __call__(
         self, x: Float[Array, "*batch s d"], record: Recorder, name: str, *, last: bool = False

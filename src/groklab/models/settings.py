@@ -45,7 +45,8 @@ class TransformerSettings(Settings):
             raise Mistake(f"model.d_mlp must be 0 (attention only) or more, not {self.d_mlp}")
         if self.d_head is None and self.d_model % self.heads:
             raise Mistake(
-                f"model.d_model {self.d_model} is no multiple of model.heads {self.heads}; change one, or give model.d_head"
+                f"model.d_model {self.d_model} is no multiple of model.heads {self.heads}; "
+                "change one, or give model.d_head"
             )
 
     @property

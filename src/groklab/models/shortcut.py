@@ -3,8 +3,8 @@
 The answer is read at the last position, whose token (`=`) is the same in every example. In one layer its
 query is then one constant vector, and the keys and values of an operand depend on its token and position
 alone: they are looked up in tables over the vocabulary. Without LayerNorm the maps that follow each other are
-multiplied first, W_O W_in, W_O W_U and W_out W_U. The function is the one of the plain forward; only the order
-of its sums differs.
+multiplied first, W_O W_in, W_O W_U and W_out W_U. The function is the one of the plain forward; only the
+order of its sums differs.
 
 Axes: n example, v vocabulary, d residual stream, h head, k within a head, z = (h k), m neuron, c class.
 """
@@ -64,9 +64,7 @@ def _one_layer(model: Transformer, inputs: Inputs) -> Float[Array, "*batch class
     return model.unembed(x if model.ln_final is None else model.ln_final(x))
 
 
-def _mixed_values(
-    heads: Attention, normed: list[Float[Array, "... d"]], inputs: Inputs
-) -> Float[Array, "*batch z"]:
+def _mixed_values(heads: Attention, normed: list[Float[Array, "... d"]], inputs: Inputs) -> Float[Array, "*batch z"]:
     """Each head's values, weighted by its attention from the last position.
 
     `normed` has a table (v, d) for each operand's position, a vector (d,) for each constant one.

@@ -31,7 +31,7 @@ class Block(eqx.Module):
         attention, neurons = jax.random.split(key)
         norm, mlp = settings.layer_norm, settings.d_mlp > 0
         self.ln1 = LayerNorm(settings.d_model) if norm else None
-        self.attn = Attention(settings, key=attention)
+        self.attn = Attention.initial(settings, key=attention)
         self.ln2 = LayerNorm(settings.d_model) if norm and mlp else None
         self.mlp = Neurons(settings, key=neurons) if mlp else None
 
@@ -71,9 +71,7 @@ class Transformer(eqx.Module):
     ln_final: LayerNorm | None
     unembed: Unembed
 
-    def __init__(
-        self, settings: TransformerSettings, vocabulary: int, length: int, *, key: PRNGKeyArray
-    ) -> None:
+    def __init__(self, settings: TransformerSettings, vocabulary: int, length: int, *, key: PRNGKeyArray) -> None:
         d_model, scale = settings.d_model, settings.init_scale
         classes = vocabulary if settings.classes is None else settings.classes
         token, position, out, *blocks = jax.random.split(key, 3 + settings.layers)
@@ -154,9 +152,7 @@ class Transformer(eqx.Module):
         """
         mlp = self.blocks[-1].mlp
         if mlp is None:
-            raise Mistake(
-                "this network is attention only (d_mlp 0): without neurons there is no neuron-logit map"
-            )
+            raise Mistake("this network is attention only (d_mlp 0): without neurons there is no neuron-logit map")
         return jnp.matrix_transpose(mlp.W_out @ self.unembed.W_U)
 
     def _forward(

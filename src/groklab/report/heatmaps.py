@@ -31,6 +31,7 @@ def spectra(metrics: xr.Dataset, name: str, title: str = "norm") -> go.Figure:
             z=values.isel(step=kept).transpose("frequency", "step").values,
             colorscale="Viridis",
             zmin=0,
+            zmax=float(np.nanmax(values.values)),
             colorbar={"title": {"text": label, "side": "right"}, "thickness": 12, "outlinewidth": 0},
             name=words,
             visible=not options,

@@ -1,7 +1,7 @@
 """Curves over training: one colour a run, one kind of line a variable."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -28,8 +28,9 @@ def curves(metrics: xr.Dataset, variables: Mapping[str, str], title: str, axis: 
     figure = _frame(axis_title(title, attributes), axis)
     for (name, word), dash in zip(present.items(), DASHES, strict=False):
         _draw(figure, metrics[name], word, dash)
-    _add_key(figure, list(present.values()))
-    figure.update_layout(meta={"lines": dict(zip(present.values(), DASHES, strict=False))})
+    lines = dict(zip(present.values(), DASHES, strict=False)) if len(present) > 1 else {}
+    _add_key(figure, lines)
+    figure.update_layout(meta={"lines": lines})
     return figure
 
 
@@ -128,13 +129,11 @@ def _draw(figure: go.Figure, values: xr.DataArray, word: str, dash: str, option:
         )
 
 
-def _add_key(figure: go.Figure, words: Sequence[str]) -> None:
+def _add_key(figure: go.Figure, lines: Mapping[str, str]) -> None:
     """Legend entries that say which kind of line is what."""
-    for word, dash in zip(words, DASHES, strict=False):
-        line = {"color": "#8C8C8C", "dash": dash}
-        figure.add_scatter(
-            x=[None], y=[None], mode="lines", name=html.escape(word), line=line, meta={"key": True}
-        )
+    for word, dash in lines.items():
+        name, line = html.escape(word), {"color": "#8C8C8C", "dash": dash}
+        figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line=line, meta={"key": True})
 
 
 def _without_nothing(**entries: Any) -> dict[str, Any]:

@@ -15,13 +15,24 @@ from plotly.offline import get_plotlyjs
 from groklab.errors import StoreError
 from groklab.report.panel import Panel, panels
 from groklab.report.style import colours, run_names
-from groklab.report.tables import flattened, glossary, provenance_table, runs_table, settings_tables, shown
+from groklab.report.tables import flattened, glossary, provenance_table, runs_table, settings_tables
 
 if TYPE_CHECKING:
     from groklab.record import Record
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """What a browser may load: nothing from outside the file."""
+
+
+ORIGIN = {
+    "versions.groklab": "groklab",
+    "commit": "commit",
+    "versions.jax": "jax",
+    "device": "on",
+    "cpu": "",
+    "started": "started",
+}
+"""What the page's head says of the last session, and in which words."""
 
 
 def write_page(records: "Sequence[Record]", path: str | Path) -> Path:
@@ -45,9 +56,7 @@ def write_page(records: "Sequence[Record]", path: str | Path) -> Path:
                 Path(draft.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise StoreError(
-            f"cannot write the page {target}: {error.strerror or error}; give another"
-        ) from error
+        raise StoreError(f"cannot write the page {target}: {error.strerror or error}; give another") from error
     return target
 
 
@@ -120,8 +129,7 @@ def _figure(index: int, panel: Panel) -> str:
     controls = [_axis_buttons(axis, _axis_type(panel, axis)) for axis in panel.axes]
     if meta.get("options"):
         options = "".join(
-            f'<option value="{number}">{html.escape(option)}</option>'
-            for number, option in enumerate(meta["options"])
+            f'<option value="{number}">{html.escape(option)}</option>' for number, option in enumerate(meta["options"])
         )
         kind = html.escape(str(meta["choice"]))
         controls.append(f'<label>{kind} <select data-choice="{kind}">{options}</select></label>')
@@ -200,14 +208,14 @@ def _summary(study: str) -> str:
 
 
 def _origin(record: "Record") -> str:
-    """Where the numbers come from, on one line: folder, sessions, and the last session's short facts."""
-    facts = [html.escape(str(record.path)), f"{len(record.provenance)} sessions"]
-    if len(record.provenance) == 1:
-        facts[1] = "1 session"
-    if record.provenance:
-        last = dict(flattened(record.provenance[-1]))
-        facts += [f"{html.escape(name)} {shown(value)}" for name, value in list(last.items())[:6]]
-    return " · ".join(facts)
+    """Where the numbers come from, on one line: folder, sessions, and the last session in short."""
+    sessions = record.provenance
+    facts = [str(record.path), f"{len(sessions)} session{'s' if len(sessions) != 1 else ''}"]
+    if sessions:
+        last = dict(flattened(sessions[-1]))
+        facts += [f"{words} {last[name]}".strip() for name, words in ORIGIN.items() if last.get(name) is not None]
+        facts.append(f"{sum(session.get('seconds') or 0 for session in sessions):,.0f} s of training")
+    return " · ".join(map(html.escape, facts))
 
 
 def _beside(name: str) -> str:

@@ -93,9 +93,7 @@ def _all_spectra(metrics: xr.Dataset) -> Iterator[Panel]:
         over, last = spectra(metrics, name, label), final_spectra(metrics, name, label)
         yield Panel(name=name, group=STRUCTURE, title=title, caption=caption, figure=over, axes=())
         ending = f"{title}, at the end"
-        yield Panel(
-            name=f"{name}-last", group=STRUCTURE, title=ending, caption=caption, figure=last, axes=("y",)
-        )
+        yield Panel(name=f"{name}-last", group=STRUCTURE, title=ending, caption=caption, figure=last, axes=("y",))
 
 
 def _others(metrics: xr.Dataset) -> Iterator[Panel]:
@@ -109,14 +107,10 @@ def _others(metrics: xr.Dataset) -> Iterator[Panel]:
             shown.update(pair)
             bare = name.removeprefix("test_").removeprefix("train_") if len(pair) > 1 else name
             figure = drawn.curves(metrics, pair, _words(bare).lower())
-            yield Panel(
-                name=name, group=OTHERS, title=_words(bare), caption=_caption(metrics, pair), figure=figure
-            )
+            yield Panel(name=bare, group=OTHERS, title=_words(bare), caption=_caption(metrics, pair), figure=figure)
         elif values.ndim == 3:
             figure = drawn.choice_curves(metrics, name, _words(name).lower())
-            yield Panel(
-                name=name, group=OTHERS, title=_words(name), caption=_caption(metrics, [name]), figure=figure
-            )
+            yield Panel(name=name, group=OTHERS, title=_words(name), caption=_caption(metrics, [name]), figure=figure)
 
 
 def _pair(metrics: xr.Dataset, name: str) -> dict[str, str]:

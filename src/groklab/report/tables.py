@@ -71,10 +71,7 @@ def provenance_table(sessions: Sequence[Mapping[str, Any]]) -> str:
     flat = [dict(flattened(session)) for session in sessions]
     names = list(dict.fromkeys(name for session in flat for name in session))
     head = ["", *(f"session {number}" for number in range(1, len(flat) + 1))]
-    rows = [
-        [f"<code>{html.escape(name)}</code>", *(shown(session.get(name)) for session in flat)]
-        for name in names
-    ]
+    rows = [[f"<code>{html.escape(name)}</code>", *(shown(session.get(name)) for session in flat)] for name in names]
     return table(head, rows, "settings")
 
 

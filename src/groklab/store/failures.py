@@ -35,13 +35,7 @@ def explanation(error: BaseException, path: Path, kept: str) -> str:
     if isinstance(error, ConflictError):
         return f"another process wrote to {path} meanwhile; stop it and run the same command again: {kept}"
     if number and number != errno.ENOENT:
-        return (
-            f"{path} cannot be used ({os.strerror(number)}); choose another folder, or mend it and try again"
-        )
-    first = (
-        re.sub(r"\s+", " ", str(error).strip().removeprefix("x ").splitlines()[0])
-        if str(error).strip()
-        else ""
-    )
+        return f"{path} cannot be used ({os.strerror(number)}); choose another folder, or mend it and try again"
+    first = re.sub(r"\s+", " ", str(error).strip().removeprefix("x ").splitlines()[0]) if str(error).strip() else ""
     reason = first.replace(f"{path.absolute()}/", "")[:160] or type(error).__name__
     return f"the store {path} is damaged ({reason}); restore it from a copy, or remove it and run again"

@@ -52,9 +52,7 @@ class Folder:
                 "choose another --out, or the old settings to go on"
             )
 
-    def batch(
-        self, name: str, variables: Sequence[Variable], coords: Mapping[str, np.ndarray]
-    ) -> BatchWriter:
+    def batch(self, name: str, variables: Sequence[Variable], coords: Mapping[str, np.ndarray]) -> BatchWriter:
         """The writer of one of the manifest's batches; see `BatchWriter` for the arguments."""
         return BatchWriter(batch_path(self.path, name), self.manifest.batches[name], variables, coords)
 

@@ -54,7 +54,7 @@ def create(
         shape=shape,
         chunks=tuple(max(1, size) for size in chunks),
         dtype=dtype,
-        fill_value=np.nan if dtype.kind == "f" else dtype.type(0),
+        fill_value=np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else dtype.type(0),
         compressors=[BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
         dimension_names=dims,
         attributes={**attributes},

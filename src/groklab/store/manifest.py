@@ -47,13 +47,10 @@ class Manifest:
         """The manifest that `to_json` gave. Raises `StoreError`, naming `path`, if not ours or too new."""
         found = plain.get("format")
         if not isinstance(found, int) or "groklab" not in plain:
-            raise StoreError(
-                f"{path} is not a groklab store; give the folder that `groklab run` wrote with --out"
-            )
+            raise StoreError(f"{path} is not a groklab store; give the folder that `groklab run` wrote with --out")
         if found > FORMAT:
             raise StoreError(
-                f"{path}: this store has format {found}, this groklab reads up to {FORMAT}; "
-                "install a newer groklab"
+                f"{path}: this store has format {found}, this groklab reads up to {FORMAT}; install a newer groklab"
             )
         return Manifest(**plain)
 

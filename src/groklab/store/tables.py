@@ -13,9 +13,7 @@ from groklab.store.variable import Variable
 INT, BOOL, FLOAT = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)
 
 
-def prepare(
-    root: zarr.Group, runs: list[int], variables: Sequence[Variable], coords: Mapping[str, np.ndarray]
-) -> None:
+def prepare(root: zarr.Group, runs: list[int], variables: Sequence[Variable], coords: Mapping[str, np.ndarray]) -> None:
     """Creates the groups and arrays that are not there yet.
 
     Raises `StoreError` when a coordinate is there with other values.
@@ -25,12 +23,12 @@ def prepare(
         taken = {"units": "step", "description": "optimiser steps taken"}
         for name in ("measures", "checkpoints"):
             create(root.create_group(name), "step", (0,), (STEPS,), INT, ("step",), **taken)
-        create(
-            subgroup(root, "checkpoints"), "kept", (len(runs), 0), (len(runs), STEPS), BOOL, ("run", "step")
-        )
+        create(subgroup(root, "checkpoints"), "kept", (len(runs), 0), (len(runs), STEPS), BOOL, ("run", "step"))
     group = subgroup(root, "measures")
     for name, values in {"run": np.array(runs, dtype=INT), **coords}.items():
         array = np.asarray(values)
+        if array.dtype.kind == "U":  # Zarr has no settled form for words of fixed length.
+            array = array.astype(np.dtypes.StringDType())
         if quoted(name) not in group:
             create(group, name, array.shape, array.shape, array.dtype, (name,))[...] = array
         elif not np.array_equal(np.asarray(array_of(group, name)[...]), array):
@@ -60,9 +58,7 @@ def append_measures(
     for _, array in group.arrays():
         dims = dims_of(array)
         if "step" in dims:
-            array.resize(
-                tuple(after if dim == "step" else n for dim, n in zip(dims, array.shape, strict=True))
-            )
+            array.resize(tuple(after if dim == "step" else n for dim, n in zip(dims, array.shape, strict=True)))
     array_of(group, "step")[before:] = logged_steps
     for name, values in measures.items():
         array = array_of(group, name)
@@ -71,9 +67,7 @@ def append_measures(
         array[:, before:] = block
 
 
-def append_checkpoint(
-    group: zarr.Group, where: np.ndarray, step: int, leaves: Mapping[str, np.ndarray]
-) -> None:
+def append_checkpoint(group: zarr.Group, where: np.ndarray, step: int, leaves: Mapping[str, np.ndarray]) -> None:
     """Keeps the leaves (run, ...) of the runs at positions `where` at a step; again at a step replaces."""
     steps, kept = array_of(group, "step"), array_of(group, "kept")
     known = [int(s) for s in np.asarray(steps[...])]
@@ -122,8 +116,13 @@ def measured(root: zarr.Group) -> dict[str, tuple[tuple[str, ...], np.ndarray, d
     return {
         unquoted(name): (
             dims_of(array),
-            np.asarray(array[...]),
+            _plain(np.asarray(array[...])),
             {key: str(value) for key, value in array.attrs.asdict().items()},
         )
         for name, array in subgroup(root, "measures").arrays()
     }
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Words as NumPy's usual type, everything else as it is."""
+    return np.array(array.tolist()) if array.dtype.kind == "T" else array

@@ -84,9 +84,7 @@ class BatchWriter:
         (JSON without NaN) replace what was there. Raises `ValueError` for arrays that do not fit,
         `StoreError` when they cannot be written; the store is then as it was.
         """
-        where = np.array(
-            [self.runs.index(run) for run in (self.runs if runs is None else runs)], dtype=np.intp
-        )
+        where = np.array([self.runs.index(run) for run in (self.runs if runs is None else runs)], dtype=np.intp)
         logged_steps = np.asarray(logged_steps, dtype=np.int64)
         self._check(where, logged_steps, measures, checkpoints)
         with self._explained():
@@ -138,6 +136,4 @@ class BatchWriter:
         for step, leaves in checkpoints.items():
             for name, leaf in leaves.items():
                 if leaf.shape[:1] != (len(where),):
-                    raise ValueError(
-                        f"checkpoint {step}: {name} has shape {leaf.shape}, not ({len(where)}, ...)"
-                    )
+                    raise ValueError(f"checkpoint {step}: {name} has shape {leaf.shape}, not ({len(where)}, ...)")

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -82,13 +82,11 @@ def experiment(
     return wrap
 
 
-def experiments_in(package: str, path: list[str]) -> dict[str, Experiment]:
+def experiments_in(package: str, path: Iterable[str]) -> dict[str, Experiment]:
     """The experiments of a package of study files, by the last part of their names."""
-    found: dict[str, Experiment] = {}
-    for info in pkgutil.iter_modules(path):
-        module = importlib.import_module(f"{package}.{info.name}")
-        found |= {info.name: value for value in _experiments(module)}
-    return found
+    modules = [importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(path)]
+    found = [value for module in modules for value in _experiments(module)]
+    return {value.name.rpartition("/")[2]: value for value in found}
 
 
 @cache

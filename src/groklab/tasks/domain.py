@@ -32,16 +32,12 @@ def _check_prime(name: str, modulus: int) -> None:
     _check_modulus(name, modulus, kind="prime modulus")
     if not is_prime(modulus):
         below, above = nearest_primes(modulus)
-        raise Mistake(
-            f"{name} needs a prime modulus, not {modulus}; the nearest primes are {below} and {above}"
-        )
+        raise Mistake(f"{name} needs a prime modulus, not {modulus}; the nearest primes are {below} and {above}")
 
 
 def _check_degree(name: str, modulus: int) -> None:
     if not 2 <= modulus <= LARGEST_DEGREE:
-        raise Mistake(
-            f"{name} permutes 2 to {LARGEST_DEGREE} things, not {modulus}; give their number as the modulus"
-        )
+        raise Mistake(f"{name} permutes 2 to {LARGEST_DEGREE} things, not {modulus}; give their number as the modulus")
 
 
 INTEGERS = Domain(elements=int, check=_check_modulus)

@@ -50,9 +50,7 @@ class SplitSettings(Settings):
         given = [name for name in ("fraction", "size", "indices") if getattr(self, name) is not None]
         if len(given) != 1:
             got = " and ".join(given) or "none"
-            raise Mistake(
-                f"split takes exactly one of fraction, size and indices; {got} given; set the others to null"
-            )
+            raise Mistake(f"split takes exactly one of fraction, size and indices; {got} given; set the others to null")
         if self.fraction is not None and not 0 < self.fraction <= 1:
             raise Mistake(f"split.fraction must be above 0 and at most 1, not {self.fraction}")
         if self.size is not None and self.size < 1:

@@ -111,9 +111,7 @@ def _train_size(task: Task, settings: SplitSettings, held_out: int) -> int:
     return size
 
 
-def _given_rows(
-    task: Task, indices: tuple[int, ...], held_out: Int[np.ndarray, " held"]
-) -> Int[np.ndarray, " size"]:
+def _given_rows(task: Task, indices: tuple[int, ...], held_out: Int[np.ndarray, " held"]) -> Int[np.ndarray, " size"]:
     outside = [row for row in indices if not 0 <= row < task.pairs]
     if outside:
         raise Mistake(f"split.indices has row {outside[0]}, but {task.name} has rows 0 to {task.pairs - 1}")

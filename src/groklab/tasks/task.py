@@ -132,9 +132,7 @@ class Task:
         """The row of the pair (a, b). Raises `Mistake` where the table has none."""
         inside = 0 <= a < self.elements and 0 <= b < self.elements
         if not inside or self.row_table[a, b] < 0:
-            raise Mistake(
-                f"{self.name} has no answer for ({a}, {b}); its operands are 0 to {self.elements - 1}"
-            )
+            raise Mistake(f"{self.name} has no answer for ({a}, {b}); its operands are 0 to {self.elements - 1}")
         return int(self.row_table[a, b])
 
 
@@ -145,9 +143,7 @@ def parse_task(text: str) -> TaskSettings:
     """
     name, *rest = text.split(":")
     if not rest or not rest[0].isdecimal() or rest[1:] not in ([], [_FOUR_TOKENS]):
-        raise Mistake(
-            f"a task is written operation:modulus, such as add:113 (four tokens: add:113:op), not {text!r}"
-        )
+        raise Mistake(f"a task is written operation:modulus, such as add:113 (four tokens: add:113:op), not {text!r}")
     modulus = int(rest[0])
     find_operation(name).check(modulus)
     return TaskSettings(operation=name, modulus=modulus, layout="a op b =" if rest[1:] else "a b =")

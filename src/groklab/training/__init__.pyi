@@ -5,6 +5,8 @@ from .settings import OptimiserSettings as OptimiserSettings
 from .settings import Run as Run
 from .settings import Schedule as Schedule
 from .settings import StopSettings as StopSettings
+from .sink import Doing as Doing
+from .sink import Tick as Tick
+from .sink import Watcher as Watcher
 from .status import Status as Status
-from .trainer import Tick as Tick
 from .trainer import Trainer as Trainer

@@ -63,12 +63,14 @@ def plan(runs: tuple[Run, ...], largest: int = 8) -> list[Batch]:
     return batches
 
 
-def check(runs: tuple[Run, ...]) -> None:
-    """Raises `Mistake` for the first run whose task or training set cannot be made; costs no training."""
+def check(runs: Iterable[Run]) -> None:
+    """Raises `Mistake` for the first run whose task or training set cannot be made; costs milliseconds."""
     for run in runs:
         size = _size(run)
         if run.batch_size is not None and run.batch_size > size:
-            raise Mistake(f"batch_size {run.batch_size} is above the training set's {size} examples; give at most {size}")
+            raise Mistake(
+                f"batch_size {run.batch_size} is above the training set's {size} examples; give at most {size}"
+            )
 
 
 def _size(run: Run) -> int:

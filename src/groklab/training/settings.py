@@ -90,7 +90,9 @@ class StopSettings(Settings):
     def __post_init__(self) -> None:
         check_types(self)
         if self.window < 1 or self.tolerance <= 0:
-            raise Mistake(f"stop takes a window of at least 1 step and a tolerance above 0, not {self.window}, {self.tolerance}")
+            raise Mistake(
+                f"stop takes a window of at least 1 step and a tolerance above 0, not {self.window}, {self.tolerance}"
+            )
         if self.seconds is not None and self.seconds <= 0:
             raise Mistake(f"stop.seconds must be above 0, not {self.seconds}")
 

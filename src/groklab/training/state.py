@@ -1,5 +1,6 @@
 """The state of a batch in training and its data, every array with a leading `run` axis."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -9,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from groklab.measures import Labels
-from groklab.models import Model, build
-from groklab.tasks import Split, Task
+from groklab.models import Model, ModelSettings, build
+from groklab.tasks import Split, Task, TaskSettings
 from groklab.training.optimisers import optimiser
 from groklab.training.settings import Run
 
@@ -76,24 +77,29 @@ def data_of(runs: tuple[Run, ...], splits: list[Split]) -> Data:
 
 def initial_model(run: Run) -> Model:
     """The network of a run before its first step, drawn from its seed."""
-    task = Task.of(run.task)
-    return build(run.model, task.vocabulary, task.length, key=jax.random.fold_in(jax.random.key(run.seed), 0))
+    return _drawn(run.model, run.task, jax.random.fold_in(jax.random.key(run.seed), 0))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _drawn(settings: ModelSettings, task: TaskSettings, key: PRNGKeyArray) -> Model:
+    return build(settings, Task.of(task).vocabulary, Task.of(task).length, key=key)
 
 
 def initial_state(runs: tuple[Run, ...], models: list[Model]) -> State:
     """The state of a batch before its first step, from one network a run."""
     model = jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
-    zero = jnp.zeros(len(runs), jnp.float32)
-
-    def fresh(model: Model, rate: Float[Array, ""]) -> PyTree[Array]:
-        return optimiser(runs[0].optimiser, rate, rate).init(eqx.filter(model, eqx.is_array))
-
+    zero = jnp.float32(0.0)
     return State(
         model=model,
-        optimiser=jax.vmap(fresh)(model, zero),
+        optimiser=jax.vmap(optimiser(runs[0].optimiser, zero, zero).init)(model),
         step=jnp.int32(0),
         diverged=jnp.full(len(runs), -1, jnp.int32),
     )
+
+
+def outline(runs: tuple[Run, ...]) -> State:
+    """The structure of a batch's state without the numbers."""
+    return eqx.filter_eval_shape(lambda: initial_state(runs, [initial_model(run) for run in runs]))
 
 
 def to_arrays(state: State) -> dict[str, np.ndarray]:

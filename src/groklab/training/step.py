@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -29,9 +30,7 @@ def objective(model: Model, run: Run, task: Task, data: Data, key: PRNGKeyArray)
         chosen = _minibatch(choose, weight, run.batch_size)
         a, b, answer = a[chosen], b[chosen], answer[chosen]
         weight = jnp.full(run.batch_size, 1 / run.batch_size)
-    logits = answer_logits(
-        model, Inputs(a, b, task.template), dropout=run.dropout, key=drop if run.dropout else None
-    )
+    logits = answer_logits(model, Inputs(a, b, task.template), dropout=run.dropout, key=drop if run.dropout else None)
     loss = jnp.sum(weight * pair_loss(run.loss)(logits, answer))
     if run.optimiser.l1:
         loss += run.optimiser.l1 * sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(model))
@@ -45,7 +44,7 @@ def step_one(run: Run, task: Task, step: Int[Array, ""], state: State, data: Dat
     )
     share = rate(run.optimiser, run.steps, step)
     transform = optimiser(run.optimiser, data.learning_rate * share, data.weight_decay)
-    updates, moments = transform.update(gradient, state.optimiser, state.model)
+    updates, moments = transform.update(gradient, state.optimiser, _pytree(state.model))
     finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
     diverged = jnp.where(finite | (state.diverged >= 0), state.diverged, step)
     moved = (eqx.apply_updates(state.model, updates), moments)
@@ -76,6 +75,11 @@ def measuring(task: Task, measures: tuple[Measure, ...]) -> Callable[[State, Dat
         return {measure.name: measure.compute(view) for measure in measures}
 
     return jax.jit(lambda state, data: jax.vmap(measure_one)(state.model, data))
+
+
+def _pytree(model: Model) -> Any:
+    """A network as what Optax takes: any tree of arrays."""
+    return model
 
 
 def _minibatch(key: PRNGKeyArray, weight: Float[Array, "example"], size: int) -> Int[Array, "chosen"]:
