@@ -25,7 +25,7 @@ MISTAKES = {
     "run nanda/mainline --seeds 0": ["seeds", "at least 1"],
     "run nanda/mainline --scale big": ["'big'", "laptop, paper"],
     "run nanda/mainline --engine rai": ["no engine", "local"],
-    "run nanda/mainline --set wait_decay=3": ["no field", "wait_decay", "optimiser.weight_decay"],
+    "run nanda/mainline --set wait_decay=3": ["no field", "wait_decay", "weight_decay"],
     "run nanda/mainline --set steps=many": ["steps", "whole number", "'many'"],
     "run nanda/mainline --set steps": ["FIELD=VALUE", "'steps'"],
     "run nanda/mainline --set": ["--set", "argument"],

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ class Settings:
         wanted = field_types(type(owner))[name]
         try:
             value = json.loads(text)
-        except json.JSONDecodeError:
+        except ValueError:
             value = text
         for candidate in (value, text):
             accepted, result = _accept(candidate, wanted)
@@ -169,8 +170,9 @@ def _accept(value: Any, wanted: Any) -> tuple[bool, Any]:
             return False, value
         inner = [_accept(item, typing.get_args(wanted)[0]) for item in value]
         return all(ok for ok, _ in inner), tuple(item for _, item in inner)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return True, float(value)
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        finite = abs(value) <= sys.float_info.max
+        return finite, float(value) if finite else value
     if wanted is int and isinstance(value, bool):
         return False, value
     return isinstance(value, wanted), value

@@ -45,7 +45,7 @@ def step_one(run: Run, task: Task, step: Int[Array, ""], state: State, data: Dat
     share = rate(run.optimiser, run.steps, step)
     transform = optimiser(run.optimiser, data.learning_rate * share, data.weight_decay)
     updates, moments = transform.update(gradient, state.optimiser, _pytree(state.model))
-    finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+    finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
     diverged = jnp.where(finite | (state.diverged >= 0), state.diverged, step)
     moved = (eqx.apply_updates(state.model, updates), moments)
     kept = jax.tree.map(partial(jnp.where, diverged < 0), moved, (state.model, state.optimiser))

@@ -1,0 +1,83 @@
+"""Loss and accuracy of any table of logits, on the train, the test and all pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from groklab.losses import margin_loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Mean cross-entropy in nats (margin form, float32) and share of right answers; NaN without such pairs."""
+
+    train_loss: float
+    """On the train pairs, against the labels trained on."""
+    test_loss: float
+    """On the test pairs."""
+    loss: float
+    """On all pairs."""
+    train_accuracy: float
+    """Share of the train pairs whose label has the largest logit."""
+    test_accuracy: float
+    """The same on the test pairs."""
+    accuracy: float
+    """The same on all pairs."""
+
+
+class Scorer:
+    """Scores logits over the pairs that are looked at. `chance` is the loss of uniform guessing."""
+
+    def __init__(
+        self,
+        labels: Int[np.ndarray, " pair"],
+        classes: int,
+        train: Bool[np.ndarray, " pair"] | None = None,
+        test: Bool[np.ndarray, " pair"] | None = None,
+    ) -> None:
+        none = np.zeros(len(labels), bool)
+        self.chance = float(np.log(classes))
+        self.train = none if train is None else train
+        self.test = none if test is None else test
+        self.labels = labels
+        masks = np.stack([self.train, self.test, np.ones_like(none)]).astype(np.float32)
+        # A label outside the group's answers cannot be right or wrong here: its pair counts nowhere.
+        masks *= labels >= 0
+        self._masks = jnp.asarray(masks)
+        self._labels = jnp.asarray(np.maximum(labels, 0))
+
+    def __call__(self, logits: Float[np.ndarray, "*pair c"]) -> Score:
+        """The score of logits over the pairs, in the order of the labels."""
+        table = logits.reshape(len(self.labels), -1).astype(np.float32, copy=False)
+        loss, accuracy = _means(table, self._labels, self._masks)
+        return Score(
+            train_loss=float(loss[0]),
+            test_loss=float(loss[1]),
+            loss=float(loss[2]),
+            train_accuracy=float(accuracy[0]),
+            test_accuracy=float(accuracy[1]),
+            accuracy=float(accuracy[2]),
+        )
+
+
+@jax.jit
+def _means(
+    logits: Float[Array, "pair c"], labels: Int[Array, " pair"], masks: Float[Array, "mask pair"]
+) -> tuple[Float[Array, " mask"], Float[Array, " mask"]]:
+    right = labels[:, None] == jnp.arange(logits.shape[1])
+    own = jnp.sum(jnp.where(right, logits, 0.0), axis=1)
+    correct = own > jnp.max(jnp.where(right, -jnp.inf, logits), axis=1)
+    counts = masks.sum(1)
+    return masks @ margin_loss(logits, labels) / counts, masks @ correct.astype(jnp.float32) / counts
+
+
+def median_and_range(scores: Sequence[Score]) -> tuple[Score, Score, Score]:
+    """The median, the least and the largest of every entry of several scores."""
+    names = list(Score.__dataclass_fields__)
+    values = np.array([[getattr(score, name) for name in names] for score in scores])
+    ways = (np.median, np.min, np.max)
+    return tuple(Score(**dict(zip(names, way(values, axis=0).tolist(), strict=True))) for way in ways)  # pyright: ignore[reportReturnType]
