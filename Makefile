@@ -28,7 +28,7 @@ test: $(READY)  ## lint, types, and every test with its coverage
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 	@$(BIN)/pyright
 	@rm -f .coverage*
-	@COVERAGE_PROCESS_START=pyproject.toml $(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=90
 
 check: $(READY)  ## lint and types only
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -1,5 +1,6 @@
 """Settings: to JSON and back, digests, replacing by name, differences, and every refusal."""
 
+import hashlib
 import json
 import math
 from typing import Any
@@ -175,7 +176,8 @@ def test_a_start_is_a_difference_field_by_field() -> None:
 
 
 def test_a_digest_is_the_same_in_every_process_and_version() -> None:
-    assert Schedule().digest == "07fa94a72f6d09b3"
+    text = b'{"every":100,"growth":1.25,"kind":"Schedule"}'
+    assert Schedule().digest == hashlib.sha256(text).hexdigest()[:16]
     assert Schedule(growth=2).digest == Schedule(growth=2.0).digest
 
 
@@ -205,9 +207,9 @@ def test_an_ambiguous_name_lists_what_it_could_be() -> None:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("wieght_decay", "no field is called 'wieght_decay'; did you mean optimiser.weight_decay"),
+        ("wieght_decay", "no field is called 'wieght_decay'; did you mean weight_decay?"),
         ("optimizer.lerning_rate", "did you mean optimiser.learning_rate"),
-        ("zzz", "no field is called 'zzz'; known: batch_size, "),
+        ("zzz", "no field is called 'zzz'; known: activation, "),
         ("model", "no field is called 'model'"),
     ],
 )
@@ -367,9 +369,7 @@ def test_what_settings_refuse(kind: type[Settings], fields: dict[str, Any], said
 
 
 @quick
-@given(
-    every=whole(1, 300), growth=numbers(1, 4) | st.sampled_from([1.0, 1.25, 1.5, 2.0]), total=whole(0, 5000)
-)
+@given(every=whole(1, 300), growth=numbers(1, 4) | st.sampled_from([1.0, 1.25, 1.5, 2.0]), total=whole(0, 5000))
 def test_a_schedule_has_both_ends_thins_out_and_never_leaves_a_gap_above_every(
     every: int, growth: float, total: int
 ) -> None:
@@ -381,8 +381,8 @@ def test_a_schedule_has_both_ends_thins_out_and_never_leaves_a_gap_above_every(
     assert np.all(gaps <= every)
     even = [step for step in range(every, total, every) if step * (growth - 1) >= every or growth == 1]
     assert set(even) <= set(steps.tolist())
-    early = {1, 2} if growth - 1 < every / 4 and growth > 1 else set()
-    assert {step for step in early if step < total} <= set(steps.tolist())
+    if 0 < growth - 1 < every and total > 1:
+        assert steps[1] == 1
 
 
 def test_a_schedules_early_steps_grow_geometrically() -> None:

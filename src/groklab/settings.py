@@ -133,7 +133,8 @@ def differences(old: Settings, new: Settings) -> list[str]:
     for path in sorted(before.keys() | after.keys()):
         a, b = before.get(path, missing), after.get(path, missing)
         if a != b:
-            lines.append(f"{path}: {'absent' if a is missing else a!r} -> {'absent' if b is missing else b!r}")
+            was, now = ("absent" if value is missing else repr(value) for value in (a, b))
+            lines.append(f"{path}: {was} -> {now}")
     return lines
 
 

@@ -2,9 +2,11 @@
 
 The outlier rule, for a spectrum of norms: a frequency is key when its norm is more than `FACTOR` times the
 median norm, and its power at least `LEAST_POWER` of the whole. The median is the size of a frequency that the
-network does not use, as long as it uses fewer than half of them. In a network with random weights the norms of
-512 neurons scatter by some 10% about their median; in a trained one the unused ones do so too, and the used ones
-stand apart by more than a factor of four. The second condition only keeps rounding errors out of exact networks.
+network does not use, as long as it uses fewer than half of them. With random weights the norms scatter by tens of
+per cent about their median; in trained networks (five at P = 53) the largest unused one stood at 5 medians, the
+least used one at 70. An order of magnitude lies between, and so do its half and its double. A network still on
+its way has frequencies at 3 or 4 medians: they are not key yet. The second condition only keeps rounding errors
+out of exact networks, whose median is nearly 0.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-FACTOR = 3.0
+FACTOR = 10.0
 """How many medians make an outlier. The result says whether `FACTOR` / sqrt 2 and `FACTOR` * sqrt 2 agree."""
 LEAST_POWER = 1e-3
 """Least share of the spectrum's power (squared norm) of a key frequency."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from groklab.engines.compilations import keep_compilations
 from groklab.engines.interruption import interruptions
 from groklab.engines.progress import Progress, Watch
 from groklab.measures import Measure, View, built_in
@@ -32,6 +33,7 @@ def run(
     On Ctrl-C or SIGTERM everything is committed and `KeyboardInterrupt` raised. Raises `Mistake` for runs that
     cannot be made, and `StoreError` for a folder that holds other settings, is in use, or cannot be written.
     """
+    keep_compilations()
     runs = with_parents(study.runs)
     batches = plan(runs)
     manifest = Manifest(

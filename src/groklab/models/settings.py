@@ -38,9 +38,7 @@ class TransformerSettings(Settings):
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("layers", "d_model", "heads"):
-            if getattr(self, name) < 1:
-                raise Mistake(f"model.{name} must be at least 1, not {getattr(self, name)}")
+        _check_sizes(self, "layers", "d_model", "heads", "d_head", "classes")
         if self.d_mlp < 0:
             raise Mistake(f"model.d_mlp must be 0 (attention only) or more, not {self.d_mlp}")
         if self.d_head is None and self.d_model % self.heads:
@@ -76,9 +74,14 @@ class MLPSettings(Settings):
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("d_embed", "d_mlp"):
-            if getattr(self, name) < 1:
-                raise Mistake(f"model.{name} must be at least 1, not {getattr(self, name)}")
+        _check_sizes(self, "d_embed", "d_mlp", "classes")
 
 
 ModelSettings = TransformerSettings | MLPSettings
+
+
+def _check_sizes(settings: Settings, *names: str) -> None:
+    for name in names:
+        size = getattr(settings, name)
+        if size is not None and size < 1:
+            raise Mistake(f"model.{name} must be at least 1, not {size}")

@@ -69,8 +69,8 @@ class Schedule(Settings):
         while self.growth > 1 and step * (self.growth - 1) < self.every and step < total:
             chosen.add(round(step))
             step = max(step * self.growth, step + 1)
-        start = -(-round(step) // self.every) * self.every if self.growth > 1 else self.every
-        chosen.update(range(start, total, self.every))
+        last = max((step for step in chosen if step < total), default=0)
+        chosen.update(range(last - last % self.every + self.every, total, self.every))
         return np.array(sorted(chosen), dtype=np.int64)
 
 

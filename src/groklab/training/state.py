@@ -1,5 +1,6 @@
 """The state of a batch in training and its data, every array with a leading `run` axis."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -7,13 +8,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from groklab.measures import Labels
 from groklab.models import Model, ModelSettings, build
 from groklab.tasks import Split, Task, TaskSettings
 from groklab.training.optimisers import optimiser
-from groklab.training.settings import Run
+from groklab.training.settings import OptimiserSettings, Run
 
 T = TypeVar("T")
 
@@ -33,8 +34,8 @@ class Data(eqx.Module):
     """Step size after warm-up."""
     weight_decay: Float[Array, "*run"]
     """Strength of the decay."""
-    key: PRNGKeyArray
-    """Root of what is drawn during training; step s uses fold_in(key, s)."""
+    key: UInt32[Array, "*run word"]
+    """Data of the key from which everything is drawn during training; step s uses fold_in(key, s)."""
     table: Labels
     """Labels and masks over the whole table, for the measures."""
 
@@ -53,26 +54,33 @@ class State(eqx.Module):
 
 
 def data_of(runs: tuple[Run, ...], splits: list[Split]) -> Data:
-    """The data of a batch: training sets padded to the largest, everything else stacked."""
+    """The data of a batch on the host: training sets padded to the largest, everything else stacked."""
     task = Task.of(runs[0].task)
     longest = max(len(split.train) for split in splits)
     rows = np.stack([np.pad(split.train, (0, longest - len(split.train)), mode="wrap") for split in splits])
     sizes = np.array([len(split.train) for split in splits])
     labels = np.stack([split.labels for split in splits])
-    return Data(
-        a=jnp.asarray(task.a[rows]),
-        b=jnp.asarray(task.b[rows]),
-        answer=jnp.asarray(np.take_along_axis(labels, rows, axis=1)),
-        weight=jnp.asarray(np.where(np.arange(longest) < sizes[:, None], 1 / sizes[:, None], 0), jnp.float32),
-        learning_rate=jnp.asarray([run.optimiser.learning_rate for run in runs], jnp.float32),
-        weight_decay=jnp.asarray([run.optimiser.weight_decay for run in runs], jnp.float32),
-        key=jnp.stack([jax.random.fold_in(jax.random.key(run.seed), 1) for run in runs]),
-        table=Labels(
-            labels=jnp.asarray(labels),
-            train=jnp.asarray(np.stack([split.train_mask for split in splits])),
-            test=jnp.asarray(np.stack([split.test for split in splits])),
-        ),
-    )
+    masks: dict[str, Any] = {
+        "labels": labels,
+        "train": np.stack([split.train_mask for split in splits]),
+        "test": np.stack([split.test for split in splits]),
+    }
+    arrays: dict[str, Any] = {
+        "a": task.a[rows],
+        "b": task.b[rows],
+        "answer": np.take_along_axis(labels, rows, axis=1),
+        "weight": np.where(np.arange(longest) < sizes[:, None], 1 / sizes[:, None], 0).astype(np.float32),
+        "learning_rate": np.array([run.optimiser.learning_rate for run in runs], dtype=np.float32),
+        "weight_decay": np.array([run.optimiser.weight_decay for run in runs], dtype=np.float32),
+        "key": _training_keys(np.array([run.seed for run in runs], dtype=np.uint32)),
+    }
+    return Data(**jax.device_get(arrays), table=Labels(**masks))
+
+
+@jax.jit
+@jax.vmap
+def _training_keys(seed: UInt32[Array, ""]) -> UInt32[Array, "word"]:
+    return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), 1))
 
 
 def initial_model(run: Run) -> Model:
@@ -87,19 +95,24 @@ def _drawn(settings: ModelSettings, task: TaskSettings, key: PRNGKeyArray) -> Mo
 
 def initial_state(runs: tuple[Run, ...], models: list[Model]) -> State:
     """The state of a batch before its first step, from one network a run."""
-    model = jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
-    zero = jnp.float32(0.0)
-    return State(
-        model=model,
-        optimiser=jax.vmap(optimiser(runs[0].optimiser, zero, zero).init)(model),
-        step=jnp.int32(0),
-        diverged=jnp.full(len(runs), -1, jnp.int32),
-    )
+    model = jax.tree.map(lambda *leaves: np.stack(leaves), *models)
+    diverged: Any = np.full(len(runs), -1, np.int32)
+    return State(model=model, optimiser=_fresh(runs[0].optimiser, model), step=jnp.int32(0), diverged=diverged)
+
+
+@partial(jax.jit, static_argnums=0)
+def _fresh(settings: OptimiserSettings, model: Any) -> PyTree[Array]:
+    return jax.vmap(optimiser(settings, jnp.float32(0.0), jnp.float32(0.0)).init)(model)
 
 
 def outline(runs: tuple[Run, ...]) -> State:
     """The structure of a batch's state without the numbers."""
-    return eqx.filter_eval_shape(lambda: initial_state(runs, [initial_model(run) for run in runs]))
+    one = eqx.filter_eval_shape(lambda: initial_model(runs[0]))
+    model = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(runs), *leaf.shape), leaf.dtype), one)
+    moments = eqx.filter_eval_shape(lambda model: _fresh(runs[0].optimiser, model), model)
+    step: Any = jax.ShapeDtypeStruct((), jnp.int32)
+    diverged: Any = jax.ShapeDtypeStruct((len(runs),), jnp.int32)
+    return State(model=model, optimiser=moments, step=step, diverged=diverged)
 
 
 def to_arrays(state: State) -> dict[str, np.ndarray]:
@@ -108,13 +121,12 @@ def to_arrays(state: State) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
-def from_arrays(like: State, arrays: dict[str, np.ndarray]) -> State:
-    """The state that `to_arrays` wrote, of the same structure as `like`."""
+def from_arrays(like: State, arrays: Mapping[str, np.ndarray]) -> State:
+    """The state that `to_arrays` wrote, of the same structure as `like`, on the host."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(like)
-    found: list[Any] = [jnp.asarray(arrays[jax.tree_util.keystr(path)]) for path, _ in leaves]
-    return jax.tree_util.tree_unflatten(structure, found)
+    return jax.tree_util.tree_unflatten(structure, [arrays[jax.tree_util.keystr(path)] for path, _ in leaves])
 
 
-def take(tree: T, rows: Bool[np.ndarray, "run"] | Int[np.ndarray, "chosen"]) -> T:
-    """Some runs of a batch's state or data: every array with a run axis indexed by `rows`."""
-    return jax.tree.map(lambda leaf: leaf[rows] if leaf.ndim else leaf, tree)
+def take(tree: T, rows: Int[np.ndarray, "chosen"]) -> T:
+    """Some runs of a batch's state or data brought to the device: every array with a run axis indexed by `rows`."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[rows] if leaf.ndim else leaf), tree)

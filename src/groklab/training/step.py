@@ -40,7 +40,7 @@ def objective(model: Model, run: Run, task: Task, data: Data, key: PRNGKeyArray)
 def step_one(run: Run, task: Task, step: Int[Array, ""], state: State, data: Data) -> State:
     """One step of one run. A loss or gradient that is not finite is noted, and the run stands still from then on."""
     loss, gradient = eqx.filter_value_and_grad(objective)(
-        state.model, run, task, data, jax.random.fold_in(data.key, step)
+        state.model, run, task, data, jax.random.fold_in(jax.random.wrap_key_data(data.key), step)
     )
     share = rate(run.optimiser, run.steps, step)
     transform = optimiser(run.optimiser, data.learning_rate * share, data.weight_decay)

@@ -10,7 +10,7 @@ from groklab.training.settings import OptimiserSettings, Run, Schedule
 
 @experiment(
     source="Nanda et al. 2023, section 3 and figures 2 and 7",
-    laptop="5 networks, P = 53, 6,000 steps: about 2 minutes on two cores",
+    laptop="5 networks, P = 59, 6,000 steps: about 2 minutes on two cores",
     paper="5 networks, P = 113, 40,000 steps: hours on two cores, minutes on a GPU",
 )
 def mainline(scale: Scale, seeds: int) -> Iterator[Run]:
@@ -20,11 +20,15 @@ def mainline(scale: Scale, seeds: int) -> Iterator[Run]:
 
 
 def setting(scale: Scale, seed: int) -> Run:
-    """The main setting: the published one, or the small one that shows the same phases in a minute."""
+    """The main setting: the published one, or the small one that shows the same phases in a minute.
+
+    The small one's modulus is the smallest prime tried (53, 59) at which most networks grok within the budget:
+    of seeds 0 to 7, within 6,000 steps, 3 at P = 53 and 7 at P = 59.
+    """
     if scale == "paper":
         return Run(seed=seed, logging=Schedule(every=100), checkpoints=Schedule(every=1000, growth=2.0))
     return Run(
-        task=TaskSettings(operation="add", modulus=53),
+        task=TaskSettings(operation="add", modulus=59),
         split=SplitSettings(fraction=0.4),
         model=TransformerSettings(d_model=64, d_mlp=128, heads=4),
         optimiser=OptimiserSettings(learning_rate=3e-3, weight_decay=1.0),

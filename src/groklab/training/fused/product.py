@@ -44,8 +44,19 @@ def _tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
         signature = types.void(*[types.intp] * 9, types.boolean, unit)
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-            out, out_row, left, left_row, left_step, right, right_step, depth, columns, add, _ = arguments
-            element = context.get_value_type(unit)
+            # A function of its own: compiled once, not once for every call.
+            arguments = arguments[:-1]
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            function = _declared(builder.module, f"groklab_tile_{rows}_{vectors}_{masked}_{unit}", kind)
+            if not function.blocks:
+                function.linkage = "internal"
+                function.attributes.add("noinline")
+                body(context.get_value_type(unit), ir.IRBuilder(function.append_basic_block()), function.args)
+            builder.call(function, arguments)
+            return context.get_dummy_value()
+
+        def body(element: Any, builder: ir.IRBuilder, arguments: Any) -> None:
+            out, out_row, left, left_row, left_step, right, right_step, depth, columns, add = arguments
             size = unit.bitwidth // 8
             lanes = VECTOR_BYTES // size
             vector, word, mask = ir.VectorType(element, lanes), ir.IntType(64), ir.VectorType(ir.IntType(1), lanes)
@@ -138,7 +149,7 @@ def _tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
                 with otherwise:
                     for (r, v), result in zip(places, results, strict=True):
                         store(result, at(out, times(out_row, r)), v)
-            return context.get_dummy_value()
+            builder.ret_void()
 
         return signature, generate
 

@@ -1,0 +1,5 @@
+"""Taking one trained network apart: spectra, key frequencies, neurons, attention, logits, ablations, verdict."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

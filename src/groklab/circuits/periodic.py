@@ -1,0 +1,37 @@
+"""Periodic structure: how the power of weights, scores, neurons and logits spreads over the frequencies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from groklab.circuits.basis import Basis
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spectra:
+    """Norms of the Fourier components, cos and sin merged. What a network lacks is nothing."""
+
+    frequencies: tuple[int | str, ...]
+    """The labels along every axis named k."""
+    embedding: Float[np.ndarray, " k"]
+    """Of W_E along the tokens of the first operand."""
+    embedding_b: Float[np.ndarray, " k"]
+    """Of the second operand's embedding along its tokens, in the order of the elements they stand for."""
+    unembedding: Float[np.ndarray, " k"] | None
+    """Of W_U along the answers."""
+    neuron_logit: Float[np.ndarray, " k"] | None
+    """Of W_L along the answers."""
+    scores: Float[np.ndarray, "h operand k"] | None
+    """Of each head's scores from the last position to a and to b, over the operand's tokens."""
+    neurons: Float[np.ndarray, "1+k 1+k"] | None
+    """Of the neurons over the pairs, all neurons together: frequency in x, frequency in y, 0 for constant."""
+    logits: Float[np.ndarray, "1+k 1+k"]
+    """Of the logits over the pairs, all answers together."""
+
+
+def merged(power: Float[np.ndarray, "i j"], basis: Basis) -> Float[np.ndarray, "1+k 1+k"]:
+    """Power by basis rows summed into power by frequencies, the constant first."""
+    count = len(basis.labels) + 1
+    member = (basis.group.frequencies[:, None] == np.arange(count)).astype(np.float64)
+    return member.T @ power @ member
