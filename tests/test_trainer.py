@@ -34,7 +34,7 @@ def small(number: int = 0, **more: Any) -> Run:
     return Run(
         task=TaskSettings(operation="add", modulus=7),
         split=SplitSettings(size=SIZES[number]),
-        model=TransformerSettings(d_model=8, heads=2, d_mlp=16, init_scale=1 + number / 16),
+        model=TransformerSettings(d_model=8, heads=2, d_mlp=16, init_scale=1 + number % 2 / 4),
         optimiser=OptimiserSettings(
             learning_rate=[1e-3, 3e-3, 2e-3, 5e-3][number % 4], weight_decay=[0.0, 1.0, 0.3][number % 3]
         ),
@@ -220,7 +220,7 @@ def assert_same(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
 # What is drawn during training
 
 
-DRAWING = MLPSettings(d_embed=4, d_mlp=8)
+DRAWING = MLPSettings(d_embed=8, d_mlp=32)
 
 
 def drawing(number: int, **more: Any) -> Run:
@@ -378,7 +378,7 @@ def test_no_steps_at_all() -> None:
 
 def converging(number: int) -> Run:
     more = {"stop.converged": True, "stop.window": 30, "stop.tolerance": 0.9, "checkpoints.every": 20}
-    return drawing(number, steps=100, weight_decay=0.0, learning_rate=0.02, size=20, **more)
+    return drawing(number, steps=100, weight_decay=0.0, learning_rate=0.03, size=20, **more)
 
 
 def test_converged_runs_leave_and_say_so() -> None:

@@ -7,7 +7,8 @@ from jaxtyping import Float
 
 from groklab.circuits.attention import Attention
 from groklab.circuits.basis import Basis
-from groklab.circuits.projections import term_mask, transformed
+from groklab.circuits.periodic import term_power
+from groklab.circuits.projections import transformed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,8 +80,7 @@ def _carried(attention: Attention, head: int, basis: Basis) -> Float[np.ndarray,
     W_O = np.asarray(attention.model.blocks[0].attn.W_O)[head]
     power = ((transformed(z, basis.group.basis) @ W_O).astype(np.float64) ** 2).sum(axis=-1)
     power[0, 0] = 0
-    ones = np.eye(len(basis.labels))
-    return np.array([*(np.sum(term_mask(basis, one) * power) for one in ones), power.sum()])
+    return np.append(term_power(power, basis), power.sum())
 
 
 def _best(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from groklab.circuits.basis import Basis
-from groklab.circuits.periodic import merged
+from groklab.circuits.periodic import merged, term_power
 from groklab.circuits.projections import restored, term_mask, transformed
 
 MARK = 0.85
@@ -53,8 +53,8 @@ def read_neurons(
 ) -> tuple[Neurons, Float[np.ndarray, "pair c"]]:
     """The neurons read one by one; and the change of the logits when all that reach the mark become polynomials."""
     order, width = basis.order, neurons.shape[1]
-    member, rows = basis.group.membership, basis.group.basis
-    masks = np.stack([term_mask(basis, one) for one in np.eye(len(basis.labels))])
+    rows = basis.group.basis
+    masks = np.stack([term_mask(basis, one) for one in np.eye(len(basis.labels))]).astype(np.float32)
     frequency = np.full(width, -1)
     share, power = np.full(width, np.nan), np.zeros(width)
     phases, explained = np.full((width, 3), np.nan), 0.0
@@ -72,7 +72,7 @@ def read_neurons(
         whole = squares.sum(axis=(0, 1))
         alive = whole > 1e-10 * (constant + whole)
         with np.errstate(invalid="ignore", divide="ignore"):
-            shares = _by_frequency(squares, member) / np.where(alive, whole, np.nan)
+            shares = term_power(squares, basis) / np.where(alive, whole, np.nan)
         best = np.where(alive, np.argmax(np.nan_to_num(shares), axis=0), -1)
         frequency[part] = best
         share[part] = np.where(alive, shares[best, np.arange(len(best))], np.nan)
@@ -82,7 +82,7 @@ def read_neurons(
         marked = np.flatnonzero(share[part] >= MARK)
         if len(marked):
             kept = coefficients[:, :, marked]
-            kept = kept * np.moveaxis(masks[best[marked]], 0, -1).astype(np.float32)
+            kept = kept * np.moveaxis(masks[best[marked]], 0, -1)
             rest = restored(kept, rows) - values[:, :, marked]
             change += rest.reshape(order * order, -1) @ W_L[:, part][:, marked].T
     counted = np.bincount(frequency[share >= MARK], minlength=len(basis.labels))
@@ -100,16 +100,6 @@ def read_neurons(
         spectrum=np.sqrt(merged(total_power, basis)),
     )
     return summary, change
-
-
-def _by_frequency(squares: Float[np.ndarray, "i j m"], member: Float[np.ndarray, "i k"]) -> Float[np.ndarray, "k m"]:
-    """The power in the 8 terms of every frequency, of every neuron."""
-    both = np.stack([squares[np.ix_(rows, rows)].sum(axis=(0, 1)) for rows in _rows(member)])
-    return both + member.T @ squares[:, 0] + member.T @ squares[0]
-
-
-def _rows(member: Float[np.ndarray, "i k"]) -> list[Int[np.ndarray, " i"]]:
-    return [np.flatnonzero(column) for column in member.T]
 
 
 def _phases(

@@ -35,3 +35,13 @@ def merged(power: Float[np.ndarray, "i j"], basis: Basis) -> Float[np.ndarray, "
     count = len(basis.labels) + 1
     member = (basis.group.frequencies[:, None] == np.arange(count)).astype(np.float64)
     return member.T @ power @ member
+
+
+def term_power(power: Float[np.ndarray, "i j *rest"], basis: Basis) -> Float[np.ndarray, "k *rest"]:
+    """The power in the 8 terms of every frequency: its products in x and in y, and it alone in either."""
+    rows = [basis.rows_of(k) for k in range(len(basis.labels))]
+    terms = [
+        power[np.ix_(own, own)].sum(axis=(0, 1)) + power[own, 0].sum(axis=0) + power[0, own].sum(axis=0)
+        for own in rows
+    ]
+    return np.stack(terms)

@@ -99,17 +99,21 @@ def on_pairs(profile: Float[Any, " d"], basis: Basis) -> Table:
 
 def product_mask(basis: Basis, key: Weights) -> Float[Any, "i j"]:
     """1 at the constant, and where i and j belong to one key frequency."""
-    member = basis.group.membership
-    constant = (basis.group.frequencies == 0).astype(np.float64)
-    return (member * key) @ member.T + np.outer(constant, constant)
+    of = basis.group.frequencies
+    return (of[:, None] == of) * _by_row(basis, key)
 
 
 def term_mask(basis: Basis, key: Weights) -> Float[Any, "i j"]:
     """The same, and where one of i and j is the constant and the other belongs to a key frequency."""
-    constant = (basis.group.frequencies == 0).astype(np.float64)
-    key_rows = basis.group.membership @ key
-    single = key_rows[:, None] * constant
-    return product_mask(basis, key) + single + single.T
+    of = basis.group.frequencies
+    by_row = _by_row(basis, key)
+    first = (of == 0)[:, None]
+    return ((of[:, None] == of) | first) * by_row + (first.T & ~first) * by_row[:, None]
+
+
+def _by_row(basis: Basis, key: Weights) -> Float[Any, " i"]:
+    """The weight of every basis row's frequency, 1 for the constant."""
+    return basis.group.membership @ key + (basis.group.frequencies == 0)
 
 
 def _keep(table: Table, basis: Basis, mask: Float[Any, "i j"]) -> Table:

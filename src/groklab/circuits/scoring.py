@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from groklab.losses import margin_loss
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Score:
     """Mean cross-entropy in nats (margin form, float32) and share of right answers; NaN without such pairs."""
 
@@ -53,26 +53,19 @@ class Scorer:
     def __call__(self, logits: Float[np.ndarray, "*pair c"]) -> Score:
         """The score of logits over the pairs, in the order of the labels."""
         table = logits.reshape(len(self.labels), -1).astype(np.float32, copy=False)
-        loss, accuracy = _means(table, self._labels, self._masks)
-        return Score(
-            train_loss=float(loss[0]),
-            test_loss=float(loss[1]),
-            loss=float(loss[2]),
-            train_accuracy=float(accuracy[0]),
-            test_accuracy=float(accuracy[1]),
-            accuracy=float(accuracy[2]),
-        )
+        return Score(*np.asarray(_means(table, self._labels, self._masks)).tolist())
 
 
 @jax.jit
 def _means(
     logits: Float[Array, "pair c"], labels: Int[Array, " pair"], masks: Float[Array, "mask pair"]
-) -> tuple[Float[Array, " mask"], Float[Array, " mask"]]:
+) -> Float[Array, " entry"]:
     right = labels[:, None] == jnp.arange(logits.shape[1])
     own = jnp.sum(jnp.where(right, logits, 0.0), axis=1)
     correct = own > jnp.max(jnp.where(right, -jnp.inf, logits), axis=1)
     counts = masks.sum(1)
-    return masks @ margin_loss(logits, labels) / counts, masks @ correct.astype(jnp.float32) / counts
+    values = jnp.stack([margin_loss(logits, labels), correct.astype(jnp.float32)])
+    return (values @ masks.T / masks.sum(axis=1)).reshape(-1)
 
 
 def median_and_range(scores: Sequence[Score]) -> tuple[Score, Score, Score]:
@@ -80,4 +73,4 @@ def median_and_range(scores: Sequence[Score]) -> tuple[Score, Score, Score]:
     names = list(Score.__dataclass_fields__)
     values = np.array([[getattr(score, name) for name in names] for score in scores])
     ways = (np.median, np.min, np.max)
-    return tuple(Score(**dict(zip(names, way(values, axis=0).tolist(), strict=True))) for way in ways)  # pyright: ignore[reportReturnType]
+    return tuple(Score(*way(values, axis=0).tolist()) for way in ways)  # pyright: ignore[reportReturnType]

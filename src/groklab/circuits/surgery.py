@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from groklab.circuits.basis import Basis
-from groklab.circuits.projections import by_product, cosine_coefficients, on_pairs, term_mask, transformed
+from groklab.circuits.projections import by_product, cosine_coefficients, on_pairs, transformed
 
 Key = Bool[np.ndarray, " k"]
 Table = Float[np.ndarray, "x y c"]
@@ -78,7 +78,14 @@ class Surgery:
         assert self.through is not None
         return transformed(self.through, self.basis.group.basis)
 
-    @property
+    @cached_property
+    def _along(self) -> Float[np.ndarray, "pair i"]:
+        """The neurons projected on the directions of W_L along every row of the basis."""
+        assert self.through is not None
+        through = self.through.reshape(-1, self.basis.order)
+        return through @ self.basis.group.basis.T.astype(np.float32)
+
+    @cached_property
     def _around(self) -> Table:
         assert self.through is not None
         return self.logits - self.through
@@ -111,26 +118,21 @@ class Surgery:
         self, hat: Float[np.ndarray, "i j c"], key: Key, *, linear: bool = True, constant: bool = True
     ) -> Table:
         """The products of a key frequency in x and in y; with `linear` also each alone; with `constant` the mean."""
-        chosen = self._chosen(key, constant=True)
-        mask = _mask(self.basis, key, linear)[np.ix_(chosen, chosen)]
-        if not constant:
-            mask[0, 0] = 0
-        rows = self.basis.group.basis[chosen].astype(np.float32)
-        kept = hat[np.ix_(chosen, chosen)] * mask[:, :, None].astype(np.float32)
-        first = (rows.T @ kept.reshape(len(rows), -1)).reshape(len(rows.T), len(rows), -1)
-        return rows.T @ first
+        chosen = np.flatnonzero(self._chosen(key, constant=True))
+        of = self.basis.group.frequencies[chosen]
+        mask = of[:, None] == of
+        if linear:
+            mask |= (of == 0) | (of[:, None] == 0)
+        mask[0, 0] = constant
+        rows = np.ascontiguousarray(self.basis.group.basis[chosen].T, dtype=np.float32)
+        kept = hat[np.ix_(chosen, chosen)] * mask[:, :, None]
+        # The large product comes last and alone: one matrix times another.
+        return (rows @ (rows @ kept).reshape(len(chosen), -1)).reshape(self.logits.shape)
 
     def _on_directions(self, key: Key) -> Table:
-        assert self.through is not None
         rows = self.basis.group.basis[self._chosen(key, constant=False)]
         out = rows @ self._gram
         inverse = np.linalg.pinv(out @ rows.T, hermitian=True)
-        along = self.through @ rows.T.astype(np.float32)
-        return along @ (inverse @ out).astype(np.float32)
+        along = self._along[:, self._chosen(key, constant=False)]
+        return (along @ (inverse @ out).astype(np.float32)).reshape(self.logits.shape)
 
-
-def _mask(basis: Basis, key: Key, linear: bool) -> Float[np.ndarray, "i j"]:
-    mask = term_mask(basis, key)
-    if not linear:
-        mask[0, 1:] = mask[1:, 0] = 0
-    return mask

@@ -33,7 +33,8 @@ def objective(model: Model, run: Run, task: Task, data: Data, key: PRNGKeyArray)
     logits = answer_logits(model, Inputs(a, b, task.template), dropout=run.dropout, key=drop if run.dropout else None)
     loss = jnp.sum(weight * pair_loss(run.loss)(logits, answer))
     if run.optimiser.l1:
-        loss += run.optimiser.l1 * sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(model))
+        # JAX gives |w| the slope 1 at 0, where biases start; w sign(w) has 0 there.
+        loss += run.optimiser.l1 * sum(jnp.sum(leaf * jnp.sign(leaf)) for leaf in jax.tree.leaves(model))
     return loss
 
 

@@ -76,8 +76,9 @@ class Trainer:
             self._tick("compiling")
             self._log()
         while len(self.active) and not self.interrupted():
-            self._advance(int(self.marks[np.searchsorted(self.marks, self.step, side="right")]))
-            if self.step in self.marks:
+            mark = int(self.marks[np.searchsorted(self.marks, self.step, side="right")])
+            self._advance(mark)
+            if self.step == mark:
                 self._log()
                 self._tick("training")
             if time.monotonic() - self.committed > self.commit_seconds:

@@ -10,7 +10,7 @@ from groklab.training.fused.layout import BLOCK
 from groklab.training.fused.product import product
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def examples(r, pairs, part, width):
     """The summed loss of one part of the examples; fills the part's gradients in the room `r`.
 
@@ -38,7 +38,7 @@ def examples(r, pairs, part, width):
     return loss
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _inputs(r, pairs, low, x, gate, width):
     """The neurons' outputs and the direct path's logits of a block, from the tables."""
     zero = r.query.dtype.type(0)
@@ -59,7 +59,7 @@ def _inputs(r, pairs, low, x, gate, width):
             row[i] = zero if row[i] < zero else row[i]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _outputs(r, pairs, low, x, dx, gate, width, part):
     """Adds a block's share to the gradients of the tables and of the scores."""
     zero = r.query.dtype.type(0)
@@ -88,7 +88,7 @@ def _outputs(r, pairs, low, x, dx, gate, width, part):
             r.dscore_b[part, b, h] += slope
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def margin(logits, answer, weight, slope):
     """The weighted margin loss of one example; fills `slope`, its gradient. See `groklab.losses.margin_loss`."""
     zero = logits.dtype.type(0)

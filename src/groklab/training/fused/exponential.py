@@ -64,7 +64,7 @@ def _exp(x: Any) -> Any:
     return single
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, error_model="numpy")
 def sigmoid(x):
     """1 / (1 + exp(-x)) and its complement, each to full relative accuracy."""
     one = type(x)(1)

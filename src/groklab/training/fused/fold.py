@@ -21,7 +21,7 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 """What the compiler may assume in loops; infinities and NaN keep their meaning."""
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def transpose(out, x):
     """out = x transposed, by squares that fit the first-level cache."""
     rows, columns = x.shape
@@ -32,7 +32,7 @@ def transpose(out, x):
                     out[q, p] = x[p, q]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def clear(x):
     """x = 0."""
     zero = x.dtype.type(0)
@@ -41,7 +41,7 @@ def clear(x):
             x[i, n] = zero
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def copy(out, x, row, column):
     """Writes x into out, from this row and column of out on or, if negative, from those of x on."""
     for i in range(min(out.shape[0] - max(row, 0), x.shape[0] - max(-row, 0))):
@@ -51,7 +51,7 @@ def copy(out, x, row, column):
             to[n] = of[n]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def fold(w, r, spots):
     """Fills the tables of the room `r` from the weights `w`."""
     heads, d, k = w.W_Q.shape
@@ -106,7 +106,7 @@ def fold(w, r, spots):
             r.constant[m + i] += (r.c0[n] + w.b_out[n]) * w.W_U[n, i]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _mix(r, spots, heads, k, v):
     """The first stage of the softmax for every first operand, and the second operand's scores and values."""
     zero = r.query.dtype.type(0)
@@ -137,7 +137,7 @@ def _mix(r, spots, heads, k, v):
             r.second[a, i] = r.values[a, i] + r.values[second, i]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _unmix(r, spots, heads, k, v):
     """The gradient of `_mix`."""
     zero = r.query.dtype.type(0)
@@ -171,7 +171,7 @@ def _unmix(r, spots, heads, k, v):
             r.dvalues[second, i] += r.dsecond[a, i]
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def unfold(w, g, r, spots):
     """Fills the gradient `g` of the weights `w` from the gradients of the tables in the room `r`."""
     heads, d, k = w.W_Q.shape
@@ -261,7 +261,7 @@ def unfold(w, g, r, spots):
             g.W_pos[position, n] += total
 
 
-@numba.njit(nogil=True, fastmath=FAST)
+@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
 def _join(out, other):
     """out += other: the two parts of a batch, always in this order."""
     for i in range(out.shape[0]):

@@ -165,7 +165,7 @@ _two, _two_row = _tile(ROWS, 2, True), _tile(1, 2, True)
 _one, _one_row = _tile(ROWS, 1, True), _tile(1, 1, True)
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, error_model="numpy")
 def _tiles(out, out_row, left, left_row, left_step, right, right_step, rows, columns, depth, add, unit, size):
     lanes = VECTOR_BYTES // size
     even = rows - rows % ROWS
@@ -191,7 +191,7 @@ def _tiles(out, out_row, left, left_row, left_step, right, right_step, rows, col
                 _one_row(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, error_model="numpy")
 def product(out, left, right, add):
     """out = left @ right, or out += left @ right with `add`.
 

@@ -1,0 +1,60 @@
+"""Real training, from random weights through memorisation to grokking, and the page that shows it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import groklab as gl
+from groklab.studies import Study
+
+SEEDS, STEPS = (5, 6), 2200
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> gl.Record:
+    whole = gl.studies.nanda.mainline("laptop", seeds=max(SEEDS) + 1)
+    runs = tuple(dataclasses.replace(whole.runs[seed], steps=STEPS) for seed in SEEDS)
+    return gl.run(Study(name=whole.name, scale="laptop", runs=runs), tmp_path_factory.mktemp("grokking") / "store")
+
+
+@pytest.mark.parametrize("run", range(len(SEEDS)))
+def test_a_network_memorises_and_then_generalises(record: gl.Record, run: int) -> None:
+    metrics = record.metrics().isel(run=run)
+    row = record.table()[run]
+    memorised, grokked = row["memorised"], row["grokked"]
+    assert memorised is not None
+    assert grokked is not None
+    assert grokked > 4 * memorised
+    assert float(metrics["test_accuracy"].sel(step=memorised)) < 0.5
+    assert row["test_accuracy"] > 0.99
+    assert row["test_loss"] < 1e-3
+    later = metrics["train_loss"].sel(step=slice(memorised, None)).values
+    fallen = np.flatnonzero(later < 1e-2)[0]
+    assert later[fallen:].max() < 1e-2
+    assert row["trig_share"] > 0.9
+    assert record.statuses[run].state == "finished"
+    assert f"grokked at step {grokked:,}" in record.statuses[run].sentence
+
+
+def test_early_test_accuracy_is_that_of_mirror_pairs(record: gl.Record) -> None:
+    """A memoriser that knows a + b = b + a answers mirrored pairs, and no others."""
+    for run, row in enumerate(record.table()):
+        early = record.metrics().isel(run=run).sel(step=row["memorised"])
+        assert float(early["mirror_accuracy_untrained"]) < 0.05 < float(early["mirror_accuracy_trained"])
+
+
+def test_weights_shrink_and_spectra_sharpen_while_it_generalises(record: gl.Record) -> None:
+    for run, row in enumerate(record.table()):
+        metrics = record.metrics().isel(run=run)
+        before, after = metrics.sel(step=row["memorised"]), metrics.sel(step=STEPS)
+        assert float(after["sum_of_squares"]) < 0.6 * float(before["sum_of_squares"])
+        assert float(after["gini_neuron_logit"]) > float(before["gini_neuron_logit"]) + 0.3
+
+
+def test_the_page_of_a_grokked_record(record: gl.Record, tmp_path: Path) -> None:
+    page = record.report(tmp_path / "report.html").read_text()
+    assert "nanda/mainline" in page
+    for row in record.table():
+        assert f"grokked at step {row['grokked']:,}" in page
