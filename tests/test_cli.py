@@ -34,7 +34,7 @@ MISTAKES = {
     "run nanda/mainline --set loss=hinge": ["loss", "margin, log_softmax", "'hinge'"],
     "run nanda/mainline --set modulus=54 --set operation=divide": ["54", "prime"],
     "run nanda/mainline --set operation=ad": ["'ad'", "add"],
-    "run nanda/mainline --set split.size=9999 --set fraction=null": ["9999", "2809"],
+    "run nanda/mainline --set split.size=9999 --set fraction=null": ["9999", "3481"],
     "run nanda/mainline --set split.size=0 --set fraction=null": ["empty training set"],
     "report a b": ["--out"],
     "--versoin": ["--versoin", "--version"],

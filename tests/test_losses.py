@@ -65,8 +65,7 @@ def test_the_margin_form_is_exact_at_every_gap() -> None:
     assert_close(losses, wanted)
     # Rounding a gap of 200 to float32 alone moves its exponential by 1e-5.
     assert_close(gradients, slopes, rel=2e-5)
-    # The published gap of 80 is far inside.
-    inside = (wanted > 1e-36) & (wanted < 1e-30)
+    inside = (wanted > 1e-32) & (wanted < 1e-20)
     assert np.count_nonzero(inside) > 10
     np.testing.assert_allclose(np.asarray(losses)[inside], wanted[inside], rtol=1e-5, atol=0)
 
@@ -83,6 +82,16 @@ def test_the_margin_form_is_exact_at_any_logits(logits, labels, offset) -> None:
     wanted, slopes = exact(logits, labels)
     assert_close(losses, wanted)
     assert_close(gradients, slopes, rel=3e-5)
+
+
+def test_of_two_classes_every_loss_that_float32_can_hold_is_right() -> None:
+    gaps = np.linspace(60, 87, 200)
+    logits = np.stack([gaps, 0 * gaps], axis=1).astype(np.float32)
+    losses, gradients = margin(logits, np.zeros(200, np.int32))
+    wanted, slopes = exact(logits, np.zeros(200, np.int32))
+    assert wanted.min() < 2e-38
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5, atol=0)
+    np.testing.assert_allclose(gradients, slopes, rtol=1e-5, atol=0)
 
 
 def test_ties_and_equal_logits() -> None:

@@ -12,14 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import groklab
+from groklab.losses import margin_loss
 from groklab.measures import built_in
-from groklab.models import MLPSettings, Model, TransformerSettings, named_parameters
-from groklab.studies import Study
+from groklab.models import Inputs, MLPSettings, Model, TransformerSettings, answer_logits, named_parameters
 from groklab.tasks import Split, SplitSettings, Task, TaskSettings
 from groklab.training import Batch, OptimiserSettings, Run, Schedule, Status, Tick, Trainer
 from groklab.training import trainer as trainer_file
-from groklab.training.state import data_of, initial_model, take
+from groklab.training.state import data_of, initial_model
 from groklab.training.step import advancing, measuring, objective
 from memory_sink import MemorySink
 
@@ -36,7 +35,7 @@ def small(number: int = 0, **more: Any) -> Run:
         split=SplitSettings(size=SIZES[number]),
         model=TransformerSettings(d_model=8, heads=2, d_mlp=16, init_scale=1 + number % 2 / 4),
         optimiser=OptimiserSettings(
-            learning_rate=[1e-3, 3e-3, 2e-3, 5e-3][number % 4], weight_decay=[0.0, 1.0, 0.3][number % 3]
+            learning_rate=[1e-3, 3e-3, 2e-3, 5e-3][number % 4], weight_decay=[1.0, 0.3, 0.0][number % 3]
         ),
         seed=number,
         steps=STEPS,
@@ -50,7 +49,10 @@ EIGHT = tuple(small(number) for number in range(8))
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_once() -> Iterator[None]:
-    """Trainers of runs of one shape share what they compile; it reads nothing in which these runs differ."""
+    """Trainers of runs of one shape share what they compile; it reads nothing in which these runs differ.
+
+    And it is compiled in half the time, with few of XLA's optimisations.
+    """
 
     @cache
     def advancing_once(run: Run, task: Task) -> Any:
@@ -75,7 +77,9 @@ def compile_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer_file, "advancing", shared)
         patch.setattr(trainer_file, "measuring", cache(measuring))
+        jax.config.update("jax_disable_most_optimizations", True)
         yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def batch_of(*runs: Run) -> Batch:
@@ -150,8 +154,8 @@ def plain_loop(run: Run) -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("number", [1, 3])
-def test_a_run_is_the_same_alone_in_a_batch_of_eight_and_in_the_plain_loop(number: int, eight: Any) -> None:
+def test_a_run_is_the_same_alone_in_a_batch_of_eight_and_in_the_plain_loop(eight: Any) -> None:
+    number = 3
     together, alone = eight[0], trained(EIGHT[number])[0]
     assert together.steps == alone.steps == EIGHT[number].logging.steps(STEPS).tolist()
     for name in NAMES:
@@ -196,19 +200,17 @@ def test_a_run_that_diverges_ends_alone_and_its_neighbours_are_the_same_bit_for_
             assert_same(sink.checkpoints[10 + number, kept], eight[0].checkpoints[10 + number, kept])
 
 
-def test_a_diverged_run_leaves_at_the_next_checkpoint_and_the_others_go_on(eight: Any) -> None:
-    sink, statuses = trained(*(run.replace({"checkpoints.every": 50}) for run in with_wild_third()))
-    assert [status.state for status in statuses] == ["finished"] * 3 + ["diverged"] + ["finished"] * 4
-    assert sink.commits == [50, STEPS]
-    left = np.array(sink.steps) > 50
+def test_a_diverged_run_leaves_at_the_next_checkpoint_and_the_others_go_on(uninterrupted: MemorySink) -> None:
+    assert uninterrupted.commits[0] == 20
+    assert uninterrupted.commits[-1] == 100
+    left = np.array(uninterrupted.steps) > 20
+    alone = trained(ENDING[1])[0]
     for name in NAMES:
-        assert np.all(np.isnan(sink.of(name, 13)[left]))
-        for number in set(range(8)) - {3}:
-            wanted = eight[0].of(name, 10 + number)
-            np.testing.assert_allclose(sink.of(name, 10 + number), wanted, rtol=1e-4, atol=1e-9)
-    assert {step for run, step in sink.checkpoints if run == 13} == {0, 50}
+        assert np.all(np.isnan(uninterrupted.of(name, 12)[left]))
+        np.testing.assert_allclose(uninterrupted.of(name, 11), alone.of(name, 10), rtol=1e-4, atol=1e-9)
+    assert {step for run, step in uninterrupted.checkpoints if run == 12} == {0, 20}
     # It stands still from the step at which it diverged.
-    assert np.isfinite(sink.checkpoints[13, 50]["embed.W_E"]).all()
+    assert np.isfinite(uninterrupted.checkpoints[12, 20]["embed.W_E"]).all()
 
 
 def assert_same(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
@@ -227,88 +229,80 @@ def drawing(number: int, **more: Any) -> Run:
     return dataclasses.replace(small(number), model=DRAWING, steps=30).replace({"checkpoints.every": 30} | more)
 
 
-def one_run(run: Run, padding: int = 0) -> tuple[Any, Task, Any]:
-    """A run's network, task and data, its training set padded by so many examples."""
+def one_run(run: Run, padding: int = 0) -> tuple[Model, Task, Any]:
+    """A run's network, task and data without a run axis, its training set padded by so many examples."""
     task = Task.of(run.task)
     split = Split.of(task, run.split, run.data_seed)
     longer = dataclasses.replace(run.split, size=len(split.train) + padding)
-    splits = [split, Split.of(task, longer, run.data_seed)]
-    return (
-        initial_model(run),
-        task,
-        take(data_of((run, run), splits), np.array([0])),
-    )
+    data = data_of((run, run), [split, Split.of(task, longer, run.data_seed)])
+    return initial_model(run), task, jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), data)
 
 
-def of_first(data: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[0], data)
+def objectives(run: Run, model: Model, task: Task, data: Any, keys: jax.Array) -> np.ndarray:
+    """The objective for each key, (key,)."""
+    return np.asarray(jax.jit(jax.vmap(lambda key: objective(model, run, task, data, key)))(keys))
+
+
+KEYS = jax.random.split(jax.random.key(1), 400)
 
 
 def test_a_minibatch_is_drawn_without_replacement_and_never_from_the_padding() -> None:
     run = drawing(0, size=5, batch_size=2)
     model, task, data = one_run(run, padding=3)
-    data = of_first(data)
     assert data.weight.tolist() == pytest.approx([0.2] * 5 + [0.0] * 3)
-    singles = [
-        objective(model, run.replace({"batch_size": None}), task, only(data, row), jax.random.key(0))
-        for row in range(8)
-    ]
-    pairs = {(i, j): float(singles[i] + singles[j]) / 2 for i, j in itertools.combinations(range(5), 2)}
+    rows = Inputs(data.a, data.b, task.template)
+    singles = np.asarray(margin_loss(jax.jit(answer_logits)(model, rows), data.answer))
+    pairs = {(i, j): (singles[i] + singles[j]) / 2 for i, j in itertools.combinations(range(5), 2)}
     assert np.diff(sorted(pairs.values())).min() > 1e-4
-    keys = jax.random.split(jax.random.key(1), 400)
-    drawn = jax.jit(jax.vmap(lambda key: objective(model, run, task, data, key)))(keys)
     counts = dict.fromkeys(pairs, 0)
-    for value in np.asarray(drawn).tolist():
+    for value in objectives(run, model, task, data, KEYS):
         near = min(pairs, key=lambda pair: abs(pairs[pair] - value))
         assert value == pytest.approx(pairs[near], abs=1e-5)
         counts[near] += 1
     # Chi-squared with 9 degrees of freedom: above 27.9 once in a thousand.
     assert sum((count - 40) ** 2 / 40 for count in counts.values()) < 27.9
-
-
-def only(data: Any, row: int) -> Any:
-    """The data with one example of weight 1."""
-    chosen = {name: getattr(data, name)[row : row + 1] for name in ("a", "b", "answer")}
-    return dataclasses.replace(data, **chosen, weight=jnp.ones(1))
-
-
-def test_a_minibatch_of_everything_is_the_full_batch() -> None:
-    run = drawing(0, size=5)
-    model, task, data = one_run(run, padding=3)
-    full, mini = (
-        objective(model, run.replace({"batch_size": size}), task, of_first(data), jax.random.key(0))
-        for size in (None, 5)
-    )
-    assert float(full) == pytest.approx(float(mini), rel=1e-6)
+    whole = objectives(run.replace({"batch_size": 5}), model, task, data, KEYS[:1])
+    assert whole == pytest.approx(singles[:5].mean(), rel=1e-6)
 
 
 def test_l1_adds_the_absolute_weights_and_their_signs() -> None:
     run = drawing(2)
     model, task, data = one_run(run)
-    key, data = jax.random.key(0), of_first(data)
-    without, slope = jax.value_and_grad(objective)(model, run, task, data, key)
-    penalised, pushed = jax.value_and_grad(objective)(model, run.replace({"l1": 0.01}), task, data, key)
-    weights = named_parameters(model)
+
+    @jax.jit
+    def both(model: Model) -> Any:
+        key = jax.random.key(0)
+        runs = (run, run.replace({"l1": 0.01}))
+        return [jax.value_and_grad(objective)(model, r, task, data, key) for r in runs]
+
+    (without, slope), (penalised, pushed) = both(model)
+    weights = {name: np.asarray(leaf) for name, leaf in named_parameters(model).items()}
     absolute = sum(float(np.abs(leaf).sum()) for leaf in weights.values())
     assert float(penalised - without) == pytest.approx(0.01 * absolute, rel=1e-4)
+    slopes = named_parameters(slope)
     for name, leaf in named_parameters(pushed).items():
-        push = np.asarray(leaf - named_parameters(slope)[name])
-        np.testing.assert_allclose(push, 0.01 * np.sign(weights[name]), atol=1e-6)
+        # 0 for the biases, which are 0.
+        push = np.asarray(leaf) - np.asarray(slopes[name])
+        np.testing.assert_allclose(push, 0.01 * np.sign(weights[name]), atol=1e-6, err_msg=name)
 
 
 def test_dropout_drops_a_share_and_scales_the_rest() -> None:
-    """With no hidden layer's nonlinearity in the way the logits keep their mean; the loss does not."""
-    run = drawing(1)
-    model, task, data = one_run(run)
-    data, keys = of_first(data), jax.random.split(jax.random.key(0), 2000)
-    tiny = run.replace({"dropout": 1e-6})
-    plain = float(objective(model, run, task, data, keys[0]))
-    assert float(objective(model, tiny, task, data, keys[0])) == pytest.approx(plain, rel=1e-5)
-    half = run.replace({"dropout": 0.5})
-    losses = np.asarray(jax.jit(jax.vmap(lambda key: objective(model, half, task, data, key)))(keys))
-    assert losses.std() > 0.01
-    assert len(np.unique(losses)) > 1900
-    assert losses.mean() > plain + 0.05
+    """Its losses are those of networks with neurons and embeddings cut out by hand."""
+    run = drawing(1, size=1, dropout=0.5)
+    model = initial_model(run.replace({"d_embed": 1, "d_mlp": 2}))
+    _, task, data = one_run(run)
+    w = {name: np.asarray(leaf, np.float64) for name, leaf in named_parameters(model).items()}
+    possible = set()
+    for kept in itertools.product((0, 2), repeat=4):
+        pair = np.array([w["embed.W_E"][data.a[0], 0], w["embed.W_E"][data.b[0], 0]]) * kept[:2]
+        logits = (np.maximum(pair @ w["mlp.W_in"], 0) * kept[2:]) @ w["mlp.W_out"]
+        possible.add(round(float(np.log(np.exp(logits).sum()) - logits[data.answer[0]]), 4))
+    found = {round(float(value), 4) for value in objectives(run, model, task, data, KEYS)}
+    assert len(possible) > 3
+    for value in found:
+        assert min(abs(value - other) for other in possible) < 2e-4
+    for value in possible:
+        assert min(abs(value - other) for other in found) < 2e-4
 
 
 @pytest.mark.parametrize(
@@ -318,17 +312,11 @@ def test_dropout_drops_a_share_and_scales_the_rest() -> None:
         {"optimiser.name": "sgd", "cooldown": 10, "loss": "log_softmax"},
     ],
 )
-def test_what_is_drawn_is_the_same_alone_and_in_a_batch_and_other_at_every_step(more: dict[str, Any]) -> None:
-    runs = (drawing(1, **more), drawing(3, **more))
-    together = trained(*runs)[0]
-    for number, run in enumerate(runs):
-        alone = trained(run)[0]
-        for name in NAMES:
-            np.testing.assert_allclose(
-                together.of(name, 10 + number), alone.of(name, 10), rtol=1e-4, atol=1e-9, err_msg=name
-            )
-    otherwise = trained(*(drawing(n) for n in (1, 3)))[0]
-    assert not np.allclose(otherwise.values("train_loss")[:, -1], together.values("train_loss")[:, -1])
+def test_what_is_drawn_is_the_same_alone_and_in_a_batch(more: dict[str, Any]) -> None:
+    runs = (drawing(3, **more), drawing(1, **more))
+    together, alone = trained(*runs)[0], trained(runs[0])[0]
+    for name in NAMES:
+        np.testing.assert_allclose(together.of(name, 10), alone.of(name, 10), rtol=1e-4, atol=1e-9, err_msg=name)
 
 
 # How runs end
@@ -421,7 +409,7 @@ def uninterrupted() -> MemorySink:
     return trained(*ENDING)[0]
 
 
-@pytest.mark.parametrize("patience", [1, 2, 3, 5, 8, 50, 97])
+@pytest.mark.parametrize("patience", [2, 3, 5, 8, 50, 97])
 @pytest.mark.parametrize("commit_seconds", [0.0, 1000.0])
 def test_interrupted_at_any_moment_and_gone_on_it_is_the_same_bit_for_bit(
     patience: int, commit_seconds: float, uninterrupted: MemorySink, monkeypatch: pytest.MonkeyPatch
@@ -481,27 +469,3 @@ def test_ticks_tell_how_far_it_is() -> None:
     trained_steps = statuses[0].step + 100 + next(s for s in (20, 40) if s >= statuses[2].step)
     assert ticks[-1].trained == trained_steps
     assert (ticks[0].memorised, ticks[-1].memorised) == (0, 1)
-
-
-# Starting from another run
-
-
-def test_a_run_starts_from_the_final_weights_of_another_with_a_fresh_optimiser(tmp_path: Any) -> None:
-    parent = drawing(0, steps=6)
-    child = dataclasses.replace(parent, start=parent, split=SplitSettings(size=12), steps=3)
-    study = Study(name="test/child", scale="laptop", runs=(child,))
-    record = groklab.run(study, tmp_path / "store")
-    assert record.runs == (parent, child)
-    last, first = (named_parameters(record.model(run=n, step=s)) for n, s in ((0, 6), (1, 0)))
-    assert_same({n: np.asarray(w) for n, w in last.items()}, {n: np.asarray(w) for n, w in first.items()})
-    assert [status.state for status in record.statuses] == ["finished", "finished"]
-    # By hand, from the parent's weights with a fresh optimiser.
-    batch = batch_of(child)
-    sink = MemorySink(batch)
-    trainer(batch, sink, starts=[record.model(run=0, step=-1)]).train()
-    final = named_parameters(record.model(run=1, step=-1))
-    for name, leaf in sink.checkpoints[10, 3].items():
-        np.testing.assert_allclose(final[name], leaf, rtol=1e-6)
-    rate = child.optimiser.learning_rate * (1 + 2 + 3) / child.optimiser.warmup
-    moved = max(float(np.abs(final[name] - last[name]).max()) for name in last)
-    assert moved < 1.5 * rate

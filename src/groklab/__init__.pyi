@@ -1,3 +1,4 @@
+from . import circuits as circuits
 from . import engines as engines
 from . import groups as groups
 from . import measures as measures

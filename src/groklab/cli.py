@@ -156,3 +156,54 @@ def report(
         cli_tables.print_json({"report": str(page)})
     else:
         print(page)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab circuit runs/demo --run 3\n\n"
+    "groklab circuit runs/demo --run 3 --step 1500 --out circuit.html\n\n"
+    "groklab circuit weights.safetensors --task add:113 --json" + EPILOG
+)
+def circuit(
+    source: Annotated[
+        Path, typer.Argument(metavar="DIR|FILE", help="A folder that `groklab run` wrote, or a weights file.")
+    ],
+    number: Annotated[int | None, typer.Option("--run", help="Which run of the folder; else 0.")] = None,
+    step: Annotated[int | None, typer.Option("--step", help="Which step's weights; else the last.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="What a weights file was trained on, such as add:113.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.html", help="Also write tables and figures there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take a trained network apart: key frequencies, neurons, heads, logits, ablations, and a verdict."""
+    from groklab import cli_circuit
+
+    cli_circuit.show(cli_circuit.circuit_of(source, number, step, task), json, out)
+    if out is not None:
+        cli_usage.say(f"the page is {out}")
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab export runs/demo --run 3 --out weights.safetensors\n\n"
+    "groklab export runs/demo --run 3 --format transformer-lens --out lens.safetensors" + EPILOG
+)
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.safetensors", help="The file of the weights.")],
+    number: Annotated[int, typer.Option("--run", help="Which run.")] = 0,
+    step: Annotated[int | None, typer.Option("--step", help="Which step's weights; else the last.")] = None,
+    layout: Annotated[
+        str, typer.Option("--format", help="`safetensors`, or `transformer-lens` (with its configuration).")
+    ] = "safetensors",
+    json: Json = False,
+) -> None:
+    """Write a run's weights for other tools."""
+    from groklab import cli_circuit, cli_tables
+
+    files = [str(path) for path in cli_circuit.export(folder, number, step, layout, out)]
+    if json:
+        cli_tables.print_json({"files": files})
+    else:
+        print("\n".join(files))

@@ -1,3 +1,14 @@
+from .ablations import Ablation as Ablation
+from .ablations import Null as Null
 from .basis import Basis as Basis
 from .circuit import Circuit as Circuit
+from .drawing import figures as figures
+from .projections import cosine_coefficients as cosine_coefficients
+from .projections import keep_products as keep_products
+from .projections import keep_sums as keep_sums
+from .projections import keep_terms as keep_terms
+from .projections import without_cosines as without_cosines
+from .projections import without_sums as without_sums
+from .published import markdown_table as markdown_table
+from .tables import print_circuit as print_circuit
 from .taking_apart import take_apart as take_apart

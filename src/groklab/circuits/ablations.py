@@ -88,9 +88,7 @@ def at_frequencies(
         yield Ablation(name=name, words=words, score=scorer(way(key)), null=_null(scores, int(key.sum())))
 
 
-def one_by_one(
-    surgery: Surgery, key: Bool[np.ndarray, " k"], scorer: Scorer
-) -> tuple[list[Ablation], ByFrequency]:
+def one_by_one(surgery: Surgery, key: Bool[np.ndarray, " k"], scorer: Scorer) -> tuple[list[Ablation], ByFrequency]:
     """Every frequency removed alone; the key ones in full, all others together as their null."""
     found: list[Ablation] = []
     losses: dict[str, np.ndarray] = {}
@@ -118,16 +116,12 @@ def of_parts(anatomy: Anatomy, attention: Attention | None, scorer: Scorer) -> I
         zeroed = scorer(anatomy.through_neurons)
         yield Ablation(name="around_zero", words="path around the neurons: set to 0", score=zeroed)
         mean = anatomy.through_neurons + anatomy.around.mean(axis=0)
-        yield Ablation(
-            name="around_mean", words="path around the neurons: set to its mean", score=scorer(mean)
-        )
+        yield Ablation(name="around_mean", words="path around the neurons: set to its mean", score=scorer(mean))
     if attention is None:
         return
     pattern, columns = attention.pattern, anatomy.classes
     line = attention.logits(attention.linearised())[:, columns]
-    yield Ablation(
-        name="attention_linear", words="attention: sigmoid replaced by its best line", score=scorer(line)
-    )
+    yield Ablation(name="attention_linear", words="attention: sigmoid replaced by its best line", score=scorer(line))
     heads = tuple(range(pattern.shape[1]))
     for head in heads:
         rest = attention.logits(pattern, off=(head,))[:, columns]
@@ -159,4 +153,3 @@ def _null(scores: list[Score], frequencies: int) -> Null | None:
 def _is_constant(around: Float[np.ndarray, "pair c"]) -> bool:
     """Whether nothing but a bias goes around the neurons."""
     return bool(np.abs(around - around[:1]).max() <= 1e-4 * (1 + np.abs(around).max()))
-

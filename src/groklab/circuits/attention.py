@@ -16,6 +16,8 @@ from scipy.special import expit, ndtr, softmax
 from groklab.models import Transformer
 from groklab.models.inputs import OPERAND
 
+CHUNK = 2048
+"""Pairs whose neurons are computed at once."""
 Optional = Float[Array, "..."] | None
 
 
@@ -96,7 +98,7 @@ class Attention:
         All columns, float32. `direct` False takes the residual stream of the last position out.
         """
         block, unembed = self.model.blocks[0], self.model.unembed
-        W_O = np.asarray(block.attn.W_O)
+        W_O, W_U = np.asarray(block.attn.W_O), np.asarray(unembed.W_U)
         x = np.zeros((len(self.a), W_O.shape[-1]), np.float32)
         for head in range(len(W_O)):
             if head not in off:
@@ -104,10 +106,15 @@ class Attention:
         x = _plus(x, block.attn.b_O)
         if direct:
             x += self._stream[-1]
+        logits = _plus(x @ W_U, unembed.b_U)
         if block.mlp is not None:
-            pre = _plus(x @ np.asarray(block.mlp.W_in), block.mlp.b_in)
-            x += _plus(_activated(block.mlp.activation, pre) @ np.asarray(block.mlp.W_out), block.mlp.b_out)
-        return _plus(x @ np.asarray(unembed.W_U), unembed.b_U)
+            W_L = np.asarray(block.mlp.W_out) @ W_U
+            logits = logits if block.mlp.b_out is None else logits + np.asarray(block.mlp.b_out) @ W_U
+            for start in range(0, len(x), CHUNK):
+                part = slice(start, start + CHUNK)
+                pre = _plus(x[part] @ np.asarray(block.mlp.W_in), block.mlp.b_in)
+                logits[part] += _activated(block.mlp.activation, pre) @ W_L
+        return logits
 
     @cached_property
     def _stream(self) -> list[Float[np.ndarray, "v d"]]:

@@ -53,7 +53,8 @@ def read_cosines(
     least_squares[key] = np.linalg.lstsq(design, profile, rcond=None)[0][1:]
     count = table.shape[0] * table.shape[1]
     mean = table.mean(axis=2, dtype=np.float64)
-    variance = float(np.sum(table.astype(np.float64) ** 2) - basis.order * np.sum(mean**2))
+    squared = np.einsum("xyc,xyc->", table, table, dtype=np.float64)
+    variance = float(squared - basis.order * np.sum(mean**2))
     whole = least_squares @ waves
     drop = whole[0] - whole
     order = [int(d) for d in np.argsort(drop, kind="stable") if d != 0][:RIVALS]
@@ -61,7 +62,7 @@ def read_cosines(
     return Cosines(
         projected=projected,
         least_squares=least_squares,
-        share=float(count * np.sum((least_squares**2 * squares)) / variance) if variance > 0 else float("nan"),
+        share=float(count * np.sum(least_squares**2 * squares) / variance) if variance > 0 else float("nan"),
         share_all=float(count * np.sum(projected**2 * squares) / variance) if variance > 0 else float("nan"),
         replaced=scorer(on_pairs(whole, basis)),
         gap=float(drop[order[0]]),

@@ -3,7 +3,7 @@
 The outlier rule, for a spectrum of norms: a frequency is key when its norm is more than `FACTOR` times the
 median norm, and its power at least `LEAST_POWER` of the whole. The median is the size of a frequency that the
 network does not use, as long as it uses fewer than half of them. With random weights the norms scatter by tens of
-per cent about their median; in trained networks (five at P = 53) the largest unused one stood at 5 medians, the
+per cent about their median; in two that had grokked (P = 53) the largest unused one stood at 5 medians, the
 least used one at 70. An order of magnitude lies between, and so do its half and its double. A network still on
 its way has frequencies at 3 or 4 medians: they are not key yet. The second condition only keeps rounding errors
 out of exact networks, whose median is nearly 0.

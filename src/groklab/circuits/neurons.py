@@ -15,7 +15,7 @@ from groklab.circuits.projections import restored, term_mask, transformed
 
 MARK = 0.85
 """Share from which a neuron counts as one of its frequency (the paper's)."""
-CHUNK = 64
+CHUNK = 32
 """Neurons transformed at once."""
 
 

@@ -41,7 +41,6 @@ def term_power(power: Float[np.ndarray, "i j *rest"], basis: Basis) -> Float[np.
     """The power in the 8 terms of every frequency: its products in x and in y, and it alone in either."""
     rows = [basis.rows_of(k) for k in range(len(basis.labels))]
     terms = [
-        power[np.ix_(own, own)].sum(axis=(0, 1)) + power[own, 0].sum(axis=0) + power[0, own].sum(axis=0)
-        for own in rows
+        power[np.ix_(own, own)].sum(axis=(0, 1)) + power[own, 0].sum(axis=0) + power[0, own].sum(axis=0) for own in rows
     ]
     return np.stack(terms)

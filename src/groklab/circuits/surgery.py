@@ -114,9 +114,7 @@ class Surgery:
         rows = self.basis.group.basis[self._chosen(key, constant=constant)].astype(np.float32)
         return rows.T @ (rows @ self._by_product)
 
-    def _part(
-        self, hat: Float[np.ndarray, "i j c"], key: Key, *, linear: bool = True, constant: bool = True
-    ) -> Table:
+    def _part(self, hat: Float[np.ndarray, "i j c"], key: Key, *, linear: bool = True, constant: bool = True) -> Table:
         """The products of a key frequency in x and in y; with `linear` also each alone; with `constant` the mean."""
         chosen = np.flatnonzero(self._chosen(key, constant=True))
         of = self.basis.group.frequencies[chosen]
@@ -135,4 +133,3 @@ class Surgery:
         inverse = np.linalg.pinv(out @ rows.T, hermitian=True)
         along = self._along[:, self._chosen(key, constant=False)]
         return (along @ (inverse @ out).astype(np.float32)).reshape(self.logits.shape)
-

@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from groklab.circuits.ablations import Ablation, at_frequencies, of_parts, one_by_one
 from groklab.circuits.anatomy import Anatomy
@@ -10,7 +10,7 @@ from groklab.circuits.attention import Attention
 from groklab.circuits.basis import Basis
 from groklab.circuits.circuit import Circuit
 from groklab.circuits.cosines import read_cosines
-from groklab.circuits.heads import Heads, read_heads, score_spectra
+from groklab.circuits.heads import read_heads, score_spectra
 from groklab.circuits.key_frequencies import KeyFrequencies, Rule, neuron_rule, outlier_rule, side_by_side
 from groklab.circuits.neuron_logit import NeuronLogit, read_neuron_logit
 from groklab.circuits.neurons import MARK, Neurons, read_neurons
@@ -42,8 +42,20 @@ def take_apart(model: Model, task: Task, split: Split | None = None, *, seed: in
         attention = Attention(jax.tree.map(np.asarray, model), task.template, task.a[pairs], task.b[pairs])
     scorer = _scorer(task, split, pairs, classes)
     score = scorer(anatomy.logits)
+    # The neurons are the largest array (26 MB at the published setting): read first, and let go.
+    neurons: Neurons | None = None
+    polynomials: tuple[Ablation, ...] = ()
+    if basis is not None and anatomy.has_neurons:
+        neurons, change = read_neurons(anatomy.neurons, anatomy.W_L, basis)
+        if anatomy.linear_readout:
+            words = "neurons: those of one frequency replaced by their polynomials"
+            replaced = scorer(anatomy.logits + change)
+            polynomials = (Ablation(name="neurons_polynomials", words=words, score=replaced),)
+        del change
+    through = anatomy.through_neurons if anatomy.linear_readout else None
+    anatomy.__dict__.pop("neurons", None)
     heads = None if attention is None else read_heads(attention, basis)
-    parts = tuple(of_parts(anatomy, attention, scorer))
+    parts = (*polynomials, *of_parts(anatomy, attention, scorer))
     if basis is None:
         return Circuit(
             task=task.name,
@@ -65,28 +77,19 @@ def take_apart(model: Model, task: Task, split: Split | None = None, *, seed: in
             notes=_notes(anatomy, basis),
         )
     order = basis.order
-    neurons: Neurons | None = None
-    if anatomy.has_neurons:
-        neurons, change = read_neurons(anatomy.neurons, anatomy.W_L, basis)
-        if anatomy.linear_readout:
-            words = "neurons: those of one frequency replaced by their polynomials"
-            replaced = scorer(anatomy.logits + change)
-            parts = (Ablation(name="neurons_polynomials", words=words, score=replaced), *parts)
     spectra = _spectra(anatomy, attention, neurons, basis)
     key = _key_frequencies(spectra, neurons)
     mask = np.array([label in key.used for label in basis.labels])
     table = anatomy.logits.reshape(order, order, order)
-    through = anatomy.through_neurons.reshape(table.shape) if anatomy.linear_readout else None
     neuron_logit: NeuronLogit | None = None
     if through is not None:
+        through = through.reshape(table.shape)
         neuron_logit = read_neuron_logit(anatomy.W_L, through, basis, mask)
-    surgery = Surgery(basis, table, through, anatomy.W_L if through is not None else None)
-    # The neurons are 26 MB at the published setting, and have done their part.
-    anatomy.__dict__.pop("neurons", None)
+    cosines = read_cosines(table, basis, mask, scorer)
+    surgery = Surgery(basis, table, through, None if through is None else anatomy.W_L)
     single, by_frequency = one_by_one(surgery, mask, scorer)
     together = at_frequencies(surgery, mask, scorer, np.random.default_rng(seed))
     ablations = (*together, *single, *parts)
-    cosines = read_cosines(table, basis, mask, scorer)
     return Circuit(
         task=task.name,
         architecture=anatomy.architecture,
@@ -129,9 +132,7 @@ def _check(model: Model, task: Task) -> None:
         )
 
 
-def _scorer(
-    task: Task, split: Split | None, pairs: Int[np.ndarray, " pair"], classes: Int[np.ndarray, " c"]
-) -> Scorer:
+def _scorer(task: Task, split: Split | None, pairs: Int[np.ndarray, " pair"], classes: Int[np.ndarray, " c"]) -> Scorer:
     place = np.full(task.classes, -1)
     place[classes] = np.arange(len(classes))
     labels = task.answers if split is None else split.labels
@@ -139,9 +140,7 @@ def _scorer(
     return Scorer(place[labels[pairs]], len(classes), train, test)
 
 
-def _spectra(
-    anatomy: Anatomy, attention: Attention | None, neurons: Neurons | None, basis: Basis
-) -> Spectra:
+def _spectra(anatomy: Anatomy, attention: Attention | None, neurons: Neurons | None, basis: Basis) -> Spectra:
     model, group = anatomy.model, basis.group
     first = np.asarray(model.embed.W_E, np.float64)
     own = isinstance(model, MLP) and model.embed_b is not None
@@ -206,9 +205,3 @@ def _notes(anatomy: Anatomy, basis: Basis | None) -> tuple[str, ...]:
     if not anatomy.has_neurons:
         notes.append("attention only: there are no neurons, and key frequencies are W_E's")
     return tuple(notes)
-
-
-def mask_of(circuit: Circuit, basis: Basis) -> Bool[np.ndarray, " k"]:
-    """The circuit's key frequencies as a mask over the basis's frequencies."""
-    used = () if circuit.key is None else circuit.key.used
-    return np.array([label in used for label in basis.labels])

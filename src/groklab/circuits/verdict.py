@@ -75,6 +75,8 @@ def judge(
             for name in ("periodicity", "mechanism", "approximation", "ablation")
         )
         sentence = f"no Fourier circuit: {reason}; accuracy on all pairs is {score.accuracy:.1%}"
+        if score.train_accuracy >= 0.99 and score.test_accuracy < IN_PART:
+            sentence += f": it knows its train pairs by heart, and {score.test_accuracy:.1%} of the test pairs"
         return Verdict(sentence=sentence, lines=lines, misfits=())
     lines = (
         _periodicity(neuron_logit, cosines),
@@ -107,9 +109,7 @@ def _periodicity(found: NeuronLogit | None, cosines: Cosines) -> Line:
 
 def _mechanism(found: NeuronLogit | None) -> Line:
     if found is None:
-        return Line(
-            name="mechanism", standing="cannot be asked", sentence="it needs neurons that write the logits"
-        )
+        return Line(name="mechanism", standing="cannot be asked", sentence="it needs neurons that write the logits")
     least, mean = float(np.min(found.share)), float(np.mean(found.share))
     return Line(
         name="mechanism",
@@ -167,9 +167,7 @@ def _misfits(
 ) -> tuple[str, ...]:
     found: list[str] = []
     if key.disputed:
-        each = "; ".join(
-            f"{rule.rule}: {', '.join(map(str, rule.frequencies)) or 'none'}" for rule in key.rules
-        )
+        each = "; ".join(f"{rule.rule}: {', '.join(map(str, rule.frequencies)) or 'none'}" for rule in key.rules)
         found.append(f"the rules for key frequencies differ: {each}")
     if not key.rules[0].stable:
         found.append("the key frequencies change when the rule's constant changes by a factor of 2")
@@ -178,9 +176,7 @@ def _misfits(
         if stray:
             found.append(f"neurons gather at frequencies that are not key: {', '.join(stray)}")
         if neurons.unclustered:
-            found.append(
-                f"{neurons.unclustered} of {len(neurons.share)} neurons belong to no one frequency by 85%"
-            )
+            found.append(f"{neurons.unclustered} of {len(neurons.share)} neurons belong to no one frequency by 85%")
     if heads is not None and heads.share is not None:
         poor = [str(h) for h, share in enumerate(heads.share) if share < HOLDS]
         if poor:
@@ -188,9 +184,7 @@ def _misfits(
     names = ("around_zero", "attention_linear")
     for ablation in ablations:
         if ablation.name in names and ablation.score.accuracy < score.accuracy - 0.01:
-            found.append(
-                f"{ablation.words}: accuracy falls from {score.accuracy:.1%} to {ablation.score.accuracy:.1%}"
-            )
+            found.append(f"{ablation.words}: accuracy falls from {score.accuracy:.1%} to {ablation.score.accuracy:.1%}")
     return tuple(found)
 
 

@@ -1,12 +1,12 @@
 """Networks written down by hand, whose circuits are known: what takes networks apart is tested on them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from groklab.models.building import skeleton
 from groklab.models.leaves import with_parameters
 from groklab.models.mlp import MLP
 from groklab.models.settings import MLPSettings, TransformerSettings
@@ -45,7 +45,6 @@ def quadratic_network(
     settings = MLPSettings(
         d_embed=width, d_mlp=neurons, activation="quadratic", biases=False, shared_embedding=False, classes=count
     )
-    empty = MLP(settings, count + 1, key=jax.random.key(0))
     equals = np.zeros((1, width))
     weights = {
         "embed.W_E": np.concatenate([first, equals]),
@@ -53,12 +52,10 @@ def quadratic_network(
         "mlp.W_in": W_in.reshape(2 * width, neurons),
         "mlp.W_out": W_out.reshape(neurons, count),
     }
-    return with_parameters(empty, {name: value.astype(np.float32) for name, value in weights.items()})
+    return _filled(settings, count + 1, weights)
 
 
-def trigonometric_transformer(
-    modulus: int, amplitudes: Mapping[int, float], *, phases: int = 25
-) -> Transformer:
+def trigonometric_transformer(modulus: int, amplitudes: Mapping[int, float], *, phases: int = 25) -> Transformer:
     """A one-layer ReLU transformer for addition with the given frequencies, of the kind that training finds.
 
     Attention is uniform and hands cos and sin of w_k a and w_k b on; a neuron is
@@ -119,8 +116,9 @@ def lookup_network(
     W_in, W_out = np.zeros((2, elements, count)), np.zeros((count, elements))
     W_in[0, a, example] = W_in[1, b, example] = 1
     W_out[example, labels] = logit
-    return with_parameters(
-        MLP(settings, elements + 1, key=jax.random.key(0)),
+    return _filled(
+        settings,
+        elements + 1,
         {
             "embed.W_E": np.eye(elements + 1, elements),
             "mlp.W_in": W_in.reshape(2 * elements, count),
@@ -156,8 +154,9 @@ def _uniform(
     attention = {"W_Q": np.zeros((1, width, width)), "W_K": np.zeros((1, width, width))}
     # Uniform attention to three tokens divides by three.
     attention |= {"W_V": 3 * np.eye(width)[None], "W_O": np.eye(width)[None]}
-    return with_parameters(
-        Transformer(settings, len(W_E), 3, key=jax.random.key(0)),
+    return _filled(
+        settings,
+        len(W_E),
         {
             "embed.W_E": W_E,
             "pos_embed.W_pos": np.zeros((3, width)),
@@ -166,6 +165,10 @@ def _uniform(
             "blocks.0.mlp.b_in": np.zeros(W_in.shape[1]) if b_in is None else b_in,
             "blocks.0.mlp.W_out": W_out,
             "blocks.0.mlp.b_out": np.zeros(width) if b_out is None else b_out,
-            "unembed.W_U": jnp.asarray(W_U),
+            "unembed.W_U": W_U,
         },
     )
+
+
+def _filled(settings: TransformerSettings | MLPSettings, vocabulary: int, weights: Mapping[str, np.ndarray]) -> Any:
+    return with_parameters(skeleton(settings, vocabulary, 3), weights)

@@ -64,9 +64,17 @@ def plan(runs: tuple[Run, ...], largest: int = 8) -> list[Batch]:
 
 
 def check(runs: Iterable[Run]) -> None:
-    """Raises `Mistake` for the first run whose task or training set cannot be made; costs milliseconds."""
+    """Raises `Mistake` for the first run whose task or training set cannot be made or learned; costs milliseconds."""
     for run in runs:
-        size = _size(run)
+        size, task, classes = _size(run), Task.of(run.task), run.model.classes
+        if classes is not None and classes < task.classes:
+            raise Mistake(
+                f"model.classes is {classes}, but {task.name} has {task.classes} answers; "
+                f"give at least {task.classes}, or null"
+            )
+        start = None if run.start is None else Task.of(run.start.task)
+        if start is not None and (start.vocabulary, start.length) != (task.vocabulary, task.length):
+            raise Mistake(f"a run of {task.name} cannot start from one of {start.name}: their tokens differ")
         if run.batch_size is not None and run.batch_size > size:
             raise Mistake(
                 f"batch_size {run.batch_size} is above the training set's {size} examples; give at most {size}"

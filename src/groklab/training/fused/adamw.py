@@ -1,13 +1,13 @@
 """AdamW on a vector, in one pass (Loshchilov and Hutter 2019), with Optax's own rounding of the corrections."""
 
+# pyright: reportMissingParameterType=false
+
 import math
 
-import numba
-
-from groklab.training.fused.fold import FAST
+from groklab.training.fused.loops import compiled
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
+@compiled
 def adamw(w, g, mu, nu, count, beta1, beta2, eps, learning_rate, weight_decay):
     """w -= learning_rate * (m / (sqrt(v) + eps) + weight_decay * w), after step number `count`, from 1 on.
 
@@ -22,7 +22,7 @@ def adamw(w, g, mu, nu, count, beta1, beta2, eps, learning_rate, weight_decay):
         w[i] -= learning_rate * (step + weight_decay * w[i])
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
+@compiled
 def squares(g):
     """The sum of squares."""
     total = g.dtype.type(0)

@@ -1,5 +1,7 @@
 """Many steps of a batch on the CPU: its runs shared out among threads, or one run's examples between two."""
 
+# pyright: reportMissingParameterType=false
+
 import math
 import os
 from collections.abc import Callable

@@ -1,16 +1,16 @@
 """The examples' way through the network and back, a block at a time: logits, margin loss, gradients of the tables."""
 
+# pyright: reportMissingParameterType=false
+
 import math
 
-import numba
-
 from groklab.training.fused.exponential import exp, sigmoid
-from groklab.training.fused.fold import FAST, clear
 from groklab.training.fused.layout import BLOCK
+from groklab.training.fused.loops import clear, compiled
 from groklab.training.fused.product import product
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
+@compiled
 def examples(r, pairs, part, width):
     """The summed loss of one part of the examples; fills the part's gradients in the room `r`.
 
@@ -24,34 +24,39 @@ def examples(r, pairs, part, width):
     clear(r.dtable_b[part])
     clear(r.dscore_b[part])
     clear(r.dW_L[part])
+    a, b, W_L, W_L_T, dW_L = pairs.a, pairs.b, r.W_L, r.W_L_T, r.dW_L[part]
+    answer, weight = pairs.answer, pairs.weight
     loss = 0.0
     for low in range(start, stop, BLOCK):
         count = min(BLOCK, stop - low)
-        x, dx, gate = r.x[part, :count], r.dx[part, :count], r.gate[part, :count]
-        _inputs(r, pairs, low, x, gate, width)
-        product(x[:, width:total], x[:, :width], r.W_L, True)
+        x, dx, gate = r.out[part, :count], r.dout[part, :count], r.gate[part, :count]
+        _inputs(a[low:], b[low:], r.constant, r.score_b, r.level, r.table_a, r.table_b, x, gate, width)
+        product(x[:, width:total], x[:, :width], W_L, True)
         for n in range(count):
-            loss += margin(x[n, width:total], pairs.answer[low + n], pairs.weight[low + n], dx[n, width:total])
-        product(dx[:, :width], dx[:, width:total], r.W_L_T, False)
-        product(r.dW_L[part], x[:, :width].T, dx[:, width:total], True)
-        _outputs(r, pairs, low, x, dx, gate, width, part)
+            loss += margin(x[n, width:total], answer[low + n], weight[low + n], dx[n, width:total])
+        product(dx[:, :width], dx[:, width:total], W_L_T, False)
+        product(dW_L, x[:, :width].T, dx[:, width:total], True)
+        _outputs(
+            a[low:], b[low:], total, r.table_a, r.table_b, x, dx, gate, width,
+            r.dtable_a, r.dtable_b[part], r.dlevel, r.dscore_b[part],
+        )  # fmt: skip
     return loss
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
-def _inputs(r, pairs, low, x, gate, width):
+@compiled
+def _inputs(a, b, constant, score_b, level, table_a, table_b, x, gate, width):
     """The neurons' outputs and the direct path's logits of a block, from the tables."""
-    zero = r.query.dtype.type(0)
-    heads, total = gate.shape[1] // 2, len(r.constant)
-    wide = r.table_a.shape[1] // heads
-    for n in range(x.shape[0]):
-        a, b, row = pairs.a[low + n], pairs.b[low + n], x[n]
+    zero = constant.dtype.type(0)
+    heads, total = level.shape[1], len(constant)
+    wide = table_a.shape[1] // heads
+    for n in range(len(x)):
+        row = x[n]
         for i in range(total):
-            row[i] = r.constant[i]
+            row[i] = constant[i]
         for h in range(heads):
-            p, q = sigmoid(r.score_b[b, h] - r.level[a, h])
+            p, q = sigmoid(score_b[b[n], h] - level[a[n], h])
             gate[n, 2 * h], gate[n, 2 * h + 1] = p, q
-            from_a, from_b = r.table_a[a, h * wide : h * wide + total], r.table_b[b, h * wide : h * wide + total]
+            from_a, from_b = table_a[a[n], h * wide :], table_b[b[n], h * wide :]
             for i in range(total):
                 row[i] += q * from_a[i] + p * from_b[i]
         for i in range(width):
@@ -59,36 +64,30 @@ def _inputs(r, pairs, low, x, gate, width):
             row[i] = zero if row[i] < zero else row[i]
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
-def _outputs(r, pairs, low, x, dx, gate, width, part):
+@compiled
+def _outputs(a, b, total, table_a, table_b, x, dx, gate, width, dtable_a, dtable_b, dlevel, dscore_b):
     """Adds a block's share to the gradients of the tables and of the scores."""
-    zero = r.query.dtype.type(0)
-    heads, total = gate.shape[1] // 2, len(r.constant)
-    wide = r.table_a.shape[1] // heads
-    for n in range(x.shape[0]):
-        a, b, row, post = pairs.a[low + n], pairs.b[low + n], dx[n], x[n]
+    zero = x.dtype.type(0)
+    heads = dlevel.shape[1]
+    wide = table_a.shape[1] // heads
+    for n in range(len(x)):
+        row, post = dx[n], x[n]
         for i in range(width):
             row[i] = row[i] if post[i] > zero else zero
         for h in range(heads):
-            p, q = gate[n, 2 * h], gate[n, 2 * h + 1]
-            here = slice(h * wide, h * wide + total)
-            from_a, from_b, to_a, to_b = (
-                r.table_a[a, here],
-                r.table_b[b, here],
-                r.dtable_a[a, here],
-                r.dtable_b[part, b, here],
-            )
-            slope = zero
+            p, q, slope = gate[n, 2 * h], gate[n, 2 * h + 1], zero
+            from_a, from_b = table_a[a[n], h * wide :], table_b[b[n], h * wide :]
+            to_a, to_b = dtable_a[a[n], h * wide :], dtable_b[b[n], h * wide :]
             for i in range(total):
                 to_a[i] += q * row[i]
                 to_b[i] += p * row[i]
                 slope += row[i] * (from_b[i] - from_a[i])
             slope *= p * q
-            r.dlevel[a, h] -= slope
-            r.dscore_b[part, b, h] += slope
+            dlevel[a[n], h] -= slope
+            dscore_b[b[n], h] += slope
 
 
-@numba.njit(nogil=True, fastmath=FAST, error_model="numpy")
+@compiled
 def margin(logits, answer, weight, slope):
     """The weighted margin loss of one example; fills `slope`, its gradient. See `groklab.losses.margin_loss`."""
     zero = logits.dtype.type(0)

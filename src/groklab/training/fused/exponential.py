@@ -1,13 +1,16 @@
 """The exponential of numbers that are not positive, in a form that compilers turn into vectors."""
 
+# pyright: reportMissingParameterType=false
+
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, overload
+
+from groklab.training.fused.loops import compiled
 
 _LOG2_E = np.float32(1 / math.log(2))
 # ln 2 in two parts, the first with so few digits that its multiples up to 127 are exact.
@@ -42,8 +45,8 @@ def exp(x: Any) -> Any:
 
 @overload(exp, jit_options={"fastmath": {"contract"}})
 def _exp(x: Any) -> Any:
-    if x != types.float32:
-        return lambda x: math.exp(x)
+    def double(x: Any) -> Any:
+        return math.exp(x)
 
     def single(x: Any) -> Any:
         # Comparisons are written so that NaN passes through `x` but never into the integer.
@@ -61,10 +64,10 @@ def _exp(x: Any) -> Any:
         series = series * r + _TAYLOR[0]
         return series * _power_of_two(np.int32(k))
 
-    return single
+    return single if x == types.float32 else double
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def sigmoid(x):
     """1 / (1 + exp(-x)) and its complement, each to full relative accuracy."""
     one = type(x)(1)

@@ -61,6 +61,8 @@ class Room(NamedTuple):
     M: Float[np.ndarray, "z j"]
     """W_O J."""
     W_L: Float[np.ndarray, "m c"]
+    x: Float[np.ndarray, " d"]
+    """The residual stream at the last position before attention."""
     c0: Float[np.ndarray, " d"]
     """The constant part of the residual stream before the neurons."""
     constant: Float[np.ndarray, " j"]
@@ -86,9 +88,9 @@ class Room(NamedTuple):
     dtable_b: Float[np.ndarray, "part e hj"]
     dscore_b: Float[np.ndarray, "part e h"]
     dW_L: Float[np.ndarray, "part m c"]
-    x: Float[np.ndarray, "part n j"]
-    """Of one block: the neurons' outputs, and the logits."""
-    dx: Float[np.ndarray, "part n j"]
+    out: Float[np.ndarray, "part n j"]
+    """Of one block of examples: the neurons' outputs, and the logits."""
+    dout: Float[np.ndarray, "part n j"]
     gate: Float[np.ndarray, "part n 2h"]
     """Each head's attention to the second operand, and to all the others."""
     dconstant: Float[np.ndarray, " j"]
@@ -100,6 +102,7 @@ class Room(NamedTuple):
     dM: Float[np.ndarray, "z j"]
     dJ: Float[np.ndarray, "d j"]
     dY: Float[np.ndarray, "y d"]
+    dx_query: Float[np.ndarray, " d"]
 
 
 class Sizes(NamedTuple):
@@ -168,14 +171,13 @@ def room(sizes: Sizes, kind: np.dtype) -> Room:
 
     return Room(
         Y=empty(y, d), values=empty(y, z), scores=empty(y, h), scoring=empty(d, h), query=empty(h, k),
-        J=empty(d, j), M=empty(z, j), W_L=empty(m, c), c0=empty(d), constant=empty(j),
+        J=empty(d, j), M=empty(z, j), W_L=empty(m, c), x=empty(d), c0=empty(d), constant=empty(j),
         shares=empty(e, h, s), level=empty(e, h), first=empty(e, z), second=empty(e, z), score_b=empty(e, h),
         table_a=empty(e, h * wide), table_b=empty(e, h * wide),
         W_L_T=empty(c, m), M_T=empty(j, z), J_T=empty(j, d), W_V_T=empty(z, d), W_U_T=empty(c, d),
         scoring_T=empty(h, d),
         dtable_a=empty(e, h * wide), dlevel=empty(e, h), dtable_b=empty(2, e, h * wide), dscore_b=empty(2, e, h),
-        dW_L=empty(2, m, c), x=empty(2, BLOCK, wide), dx=empty(2, BLOCK, wide), gate=empty(2, BLOCK, 2 * h),
+        dW_L=empty(2, m, c), out=empty(2, BLOCK, wide), dout=empty(2, BLOCK, wide), gate=empty(2, BLOCK, 2 * h),
         dconstant=empty(j), dfirst=empty(e, z), dsecond=empty(e, z), dvalues=empty(y, z), dscores=empty(y, h),
-        dscoring=empty(d, h), dM=empty(z, j), dJ=empty(d, j), dY=empty(y, d),
+        dscoring=empty(d, h), dM=empty(z, j), dJ=empty(d, j), dY=empty(y, d), dx_query=empty(d),
     )  # fmt: skip
-

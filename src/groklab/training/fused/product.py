@@ -6,14 +6,17 @@ whose kind OpenBLAS does not know, this is up to twice as fast as `np.dot`; it n
 and its sums have one fixed order.
 """
 
+# pyright: reportMissingParameterType=false
+
 from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+from groklab.training.fused.loops import compiled
 
 _FEATURES = llvm.get_host_cpu_features()
 _WIDE = bool(_FEATURES.get("avx512f"))
@@ -76,6 +79,7 @@ def _tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
                     first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
                 )
 
+            masks: list[Any] = []
             if masked:
                 numbers = ir.VectorType(word, lanes)
                 masks = [
@@ -165,7 +169,7 @@ _two, _two_row = _tile(ROWS, 2, True), _tile(1, 2, True)
 _one, _one_row = _tile(ROWS, 1, True), _tile(1, 1, True)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def _tiles(out, out_row, left, left_row, left_step, right, right_step, rows, columns, depth, add, unit, size):
     lanes = VECTOR_BYTES // size
     even = rows - rows % ROWS
@@ -191,7 +195,7 @@ def _tiles(out, out_row, left, left_row, left_step, right, right_step, rows, col
                 _one_row(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@compiled
 def product(out, left, right, add):
     """out = left @ right, or out += left @ right with `add`.
 

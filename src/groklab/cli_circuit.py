@@ -1,0 +1,86 @@
+"""From the words of `circuit` and `export` to a network taken apart, and to weights in a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groklab.errors import Mistake
+
+if TYPE_CHECKING:
+    from groklab.circuits import Circuit
+
+WEIGHTS = (".safetensors", ".pt", ".pth")
+
+
+def circuit_of(source: Path, run: int | None, step: int | None, task: str | None) -> "Circuit":
+    """The network of a run of a store, or of a weights file with the task it learned, taken apart.
+
+    Raises `Mistake` for words that do not go together, and whatever the store, the file or the task refuse.
+    """
+    if source.suffix in WEIGHTS:
+        if run is not None or step is not None:
+            raise Mistake(f"{source.name} is a weights file: it has no --run and no --step; give --task")
+        return _of_file(source, task)
+    if task is not None:
+        raise Mistake(f"--task goes with a weights file ({', '.join(WEIGHTS)}); a run of {source} knows its own")
+    import groklab
+
+    record = groklab.open(source)
+    number = 0 if run is None else run
+    learned = record.task(number)
+    from groklab.circuits import take_apart
+
+    return take_apart(record.model(number, -1 if step is None else step), learned, record.split(number))
+
+
+def show(circuit: "Circuit", as_json: bool, out: Path | None) -> None:
+    """Prints the tables, or one JSON document, and writes the page when a place for it is given."""
+    from rich.console import Console
+
+    from groklab.circuits.tables import print_circuit
+    from groklab.cli_tables import print_json
+
+    if as_json:
+        print_json(circuit.to_json())
+    else:
+        console = Console(highlight=False)
+        print_circuit(circuit, console if console.is_terminal else Console(highlight=False, width=200))
+    if out is not None:
+        from groklab.circuits.drawing import write_page
+
+        write_page(circuit, out)
+
+
+def export(folder: Path, run: int, step: int | None, layout: str, out: Path) -> list[Path]:
+    """Writes a run's weights; gives the files written. Raises `Mistake` for a layout that is not known."""
+    if layout not in ("safetensors", "transformer-lens"):
+        raise Mistake(f"--format takes safetensors or transformer-lens, not {layout!r}")
+    if out.suffix != ".safetensors":
+        raise Mistake(f"weights are written as safetensors: end --out in .safetensors, not {out.name!r}")
+    import groklab
+
+    record = groklab.open(folder)
+    model = record.model(run, -1 if step is None else step)
+    from groklab.models.weight_files import save_weights
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return save_weights(model, out, layout=layout, task=record.task(run).name)
+
+
+def _of_file(path: Path, task: str | None) -> "Circuit":
+    from groklab.tasks import Task, parse_task
+
+    if not path.is_file():
+        raise Mistake(f"there is no weights file {path}")
+    from groklab.models.weight_files import load_weights, task_in
+
+    # A misspelt task is told before anything heavy is read.
+    wanted = None if task is None else Task.of(parse_task(task))
+    model = load_weights(path)
+    if wanted is None:
+        named = task_in(path)
+        if not named:
+            raise Mistake(f"{path.name} does not say what it was trained on; add --task, such as --task add:113")
+        wanted = Task.of(parse_task(named))
+    from groklab.circuits import take_apart
+
+    return take_apart(model, wanted)

@@ -1,0 +1,2 @@
+from .choose import fits as fits
+from .engine import advancing as advancing

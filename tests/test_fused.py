@@ -1,0 +1,209 @@
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from groklab.errors import Mistake
+from groklab.models import TransformerSettings
+from groklab.tasks import Split, SplitSettings, Task, TaskSettings, catalogue
+from groklab.tasks.domain import PERMUTATIONS
+from groklab.training import OptimiserSettings, Run, fused
+from groklab.training.backend import backend
+from groklab.training.state import Data, State, data_of, initial_model, initial_state, take, to_arrays
+from groklab.training.step import advancing, objective
+
+SMALL = TransformerSettings(d_model=12, heads=2, d_head=5, d_mlp=19)
+RUN = Run(
+    task=TaskSettings(operation="add", modulus=7),
+    split=SplitSettings(size=20),
+    model=SMALL,
+    optimiser=OptimiserSettings(learning_rate=1e-2, warmup=4, cooldown=5),
+    steps=40,
+)
+OPERATIONS = tuple((name, 7 if operation.domain is not PERMUTATIONS else 3) for name, operation in catalogue().items())
+
+
+def batch(*runs: Run, double: bool = False, seed: int = 0) -> tuple[Task, State, Data]:
+    """A batch with every parameter away from its initial value, biases too."""
+    task = Task.of(runs[0].task)
+    data = data_of(runs, [Split.of(task, run.split, run.data_seed) for run in runs])
+    state = initial_state(runs, [initial_model(run) for run in runs])
+    draw = np.random.default_rng(seed)
+    shaken = jax.tree.map(lambda w: w + 0.1 * draw.standard_normal(w.shape).astype(w.dtype), state.model)
+    state = dataclasses.replace(state, model=shaken)
+    if double:
+        state, data = jax.tree.map(
+            lambda leaf: leaf.astype("float64") if leaf.dtype == "float32" else leaf, (state, data)
+        )
+    return task, state, data
+
+
+def copied(state: State) -> State:
+    return jax.tree.map(lambda leaf: leaf.copy(), state)
+
+
+def same_bits(one: State, other: State) -> bool:
+    mine, yours = to_arrays(one), to_arrays(other)
+    return all(np.array_equal(mine[name], yours[name], equal_nan=True) for name in mine)
+
+
+def close(one: State, other: State, tolerance: float) -> None:
+    mine, yours = to_arrays(one), to_arrays(other)
+    for name in mine:
+        size = np.abs(yours[name]).max(initial=1e-30)
+        assert mine[name].dtype == yours[name].dtype
+        np.testing.assert_allclose(mine[name] / size, yours[name] / size, atol=tolerance, rtol=0, err_msg=name)
+
+
+@lru_cache
+def grading(run: Run, template: tuple[int, ...]) -> Callable[..., Any]:
+    """Loss and gradient of every run of a batch; of the task, the objective reads the template alone."""
+    task = SimpleNamespace(template=template)
+    loss = jax.value_and_grad(lambda m, d: objective(m, run, task, d, jax.random.key(0)))
+    return jax.jit(jax.vmap(loss))
+
+
+def losses(run: Run, task: Task, state: State, data: Data) -> np.ndarray:
+    return np.asarray(grading(run, task.template)(state.model, data)[0])
+
+
+def first_moment_is_the_gradient(run: Run, tolerance: float, *members: Run) -> None:
+    """After one step from zero moments the first moment is 0.1 of the gradient."""
+    with jax.enable_x64(True):
+        task, state, data = batch(*(members or (run,)), double=True)
+        mine = fused.advancing(run, task)(state, data, 1).optimiser[0].mu
+        _, wanted = grading(run, task.template)(state.model, data)
+    for (path, found), gradient in zip(jax.tree_util.tree_leaves_with_path(mine), jax.tree.leaves(wanted), strict=True):
+        found, gradient = np.asarray(found) / (1 - run.optimiser.beta1), np.asarray(gradient)
+        np.testing.assert_allclose(found, gradient, rtol=tolerance, atol=tolerance / 1000, err_msg=str(path))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    operation, modulus = draw(st.sampled_from(OPERATIONS))
+    biases = st.booleans()
+    return Run(
+        task=TaskSettings(operation=operation, modulus=modulus, layout=draw(st.sampled_from(("a b =", "a op b =")))),
+        split=SplitSettings(fraction=draw(st.sampled_from((0.2, 0.7, 1.0))), noise=draw(st.sampled_from((0.0, 0.5)))),
+        model=TransformerSettings(
+            d_model=draw(st.integers(1, 40)), heads=draw(st.integers(1, 5)), d_head=draw(st.integers(1, 20)),
+            d_mlp=draw(st.integers(1, 70)), attention_biases=draw(biases), mlp_biases=draw(biases),
+            unembedding_bias=draw(biases), classes=draw(st.sampled_from((None, 9))), init_scale=2.0,
+        ),
+        optimiser=OptimiserSettings(warmup=draw(st.integers(0, 3)), weight_decay=draw(st.floats(0, 2))),
+        seed=draw(st.integers(0, 99)),
+    )  # fmt: skip
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@given(run=runs())
+def test_the_gradient_is_that_of_autodiff_in_float64(run: Run) -> None:
+    first_moment_is_the_gradient(run, 1e-9)
+
+
+@pytest.mark.parametrize(("operation", "modulus"), OPERATIONS)
+def test_the_gradient_of_every_operation(operation: str, modulus: int) -> None:
+    member = RUN.replace({"task.operation": operation, "task.modulus": modulus})
+    other = member.replace({"seed": 1, "optimiser.weight_decay": 0.3})
+    first_moment_is_the_gradient(RUN, 1e-9, member, other)
+
+
+def test_two_hundred_steps_of_padded_runs_agree_with_xla_in_float64_and_float32() -> None:
+    run = RUN.replace({"task.modulus": 11, "steps": 200, "optimiser.learning_rate": 1e-3})
+    members = (
+        run.replace({"split.size": 15}),
+        run.replace({"seed": 3, "optimiser.weight_decay": 2.0}),
+        run.replace({"seed": 4, "optimiser.learning_rate": 3e-4}),
+    )
+    with jax.enable_x64(True):
+        task, state, data = batch(*members, double=True)
+        mine = fused.advancing(run, task)(copied(state), data, 200)
+        general = advancing(run, task)(copied(state), data, 200)
+        exact = losses(run, task, general, data)
+        np.testing.assert_allclose(losses(run, task, mine, data), exact, rtol=1e-5)
+    task, state, data = batch(*members)
+    mine = fused.advancing(run, task)(copied(state), data, 200)
+    general = advancing(run, task)(copied(state), data, 200)
+    np.testing.assert_allclose(losses(run, task, mine, data), losses(run, task, general, data), rtol=1e-5)
+
+
+def test_the_bits_do_not_depend_on_threads_batch_or_how_steps_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    from groklab.training.fused import engine
+
+    run = RUN.replace({"task.modulus": 53, "model": dataclasses.replace(SMALL, d_mlp=40)})
+    task, state, data = batch(run, run.replace({"seed": 5}), run.replace({"seed": 6}))
+    whole = fused.advancing(run, task, threads=1)(state, data, 12)
+    cut = fused.advancing(run, task, threads=2)
+    assert same_bits(cut(cut(state, data, 5), data, 7), whole)
+    assert same_bits(fused.advancing(run, task, threads=7)(state, data, 12), whole)
+    monkeypatch.setattr(engine, "SHARED_WORK", 0)
+    one = np.array([1])
+    shared = fused.advancing(run, task, threads=2)(take(state, one), take(data, one), 12)
+    assert same_bits(shared, take(whole, one))
+
+
+def test_either_back_end_goes_on_from_the_other() -> None:
+    with jax.enable_x64(True):
+        task, state, data = batch(RUN, RUN.replace({"seed": 1}), double=True)
+        mine, general = fused.advancing(RUN, task), advancing(RUN, task)
+        there = general(mine(copied(state), data, 15), data, 25)
+        back = mine(general(copied(state), data, 15), data, 25)
+        pure = general(copied(state), data, 40)
+        close(there, pure, 1e-6)
+        close(back, pure, 1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_run_that_diverges_stands_still_and_its_neighbour_does_not(bad: float) -> None:
+    task, state, data = batch(RUN, RUN.replace({"seed": 1}))
+    sick = dataclasses.replace(state, model=jax.tree.map(lambda w: w.at[0].set(bad) if w.ndim == 3 else w, state.model))
+    mine = fused.advancing(RUN, task)(copied(sick), data, 6)
+    general = advancing(RUN, task)(copied(sick), data, 6)
+    assert mine.diverged.tolist() == general.diverged.tolist() == [0, -1]
+    assert int(mine.step) == 6
+    still, moved = (take((mine.model, mine.optimiser), n) for n in np.arange(2))
+    before = jax.tree.map(lambda leaf: leaf[0], (sick.model, sick.optimiser))
+    for found, wanted in zip(jax.tree.leaves(still), jax.tree.leaves(before), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    healthy = fused.advancing(RUN, task)(copied(state), data, 6)
+    for found, wanted in zip(jax.tree.leaves(moved), jax.tree.leaves((healthy.model, healthy.optimiser)), strict=True):
+        np.testing.assert_array_equal(found, wanted[1])
+
+
+def test_losses_far_below_the_rounding_of_float32_keep_their_gradient() -> None:
+    run = RUN.replace({"optimiser.warmup": 0, "optimiser.cooldown": 0})
+    task, state, data = batch(run)
+    state = dataclasses.replace(state, model=jax.tree.map(lambda w: 3.0 * w, state.model))
+    trained = fused.advancing(run, task)(state, data, 300)
+    assert 0 < float(losses(run, task, trained, data)[0]) < 1e-2
+    after = fused.advancing(run, task)(copied(trained), data, 1)
+    assert all(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(after.optimiser[0].mu))
+
+
+def test_the_choice_of_a_back_end_and_its_reason() -> None:
+    task = Task.of(RUN.task)
+    assert backend(RUN, task).name == "fused"
+    assert backend(RUN, task, "xla").name == "xla"
+    for change, word in (
+        ({"model.layers": 2}, "2 layers"),
+        ({"model.d_mlp": 0}, "attention only"),
+        ({"model.layer_norm": True}, "LayerNorm"),
+        ({"model.activation": "gelu"}, "gelu"),
+        ({"optimiser.name": "sgd"}, "sgd"),
+        ({"optimiser.l1": 0.1}, "l1"),
+        ({"loss": "log_softmax"}, "log_softmax"),
+        ({"batch_size": 3}, "minibatches"),
+        ({"dropout": 0.1}, "dropout"),
+    ):
+        chosen = backend(RUN.replace(change), task)
+        assert chosen.name == "xla"
+        assert word in chosen.why
+        with pytest.raises(Mistake, match=word):
+            backend(RUN.replace(change), task, "fused")

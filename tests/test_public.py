@@ -1,0 +1,71 @@
+"""The public names, pinned: adding or removing one is a decision, made here too."""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+import pytest
+
+PUBLIC = {
+    "groklab": "Mistake Record Run StoreError circuits engines groups measures models open report run studies tasks training",
+    "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
+    "markdown_table print_circuit take_apart without_cosines without_sums",
+    "groklab.engines": "Progress Watch run",
+    "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
+    "groklab.measures": "Labels Measure View built_in gini masked_mean measure",
+    "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits build "
+    "named_parameters skeleton with_parameters",
+    "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "
+    "mirror_curves panels sparsity_curves spectra sum_of_squares_curves trig_share_curves write_page",
+    "groklab.store": "BatchWriter Folder Manifest Reader Saved Variable provenance",
+    "groklab.studies": "Experiment Scale Study catalogue experiment find nanda",
+    "groklab.studies.nanda": "mainline",
+    "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "
+    "operations parse_task",
+    "groklab.training": "Batch Doing OptimiserSettings Run Schedule Status StopSettings Tick Trainer Watcher plan "
+    "with_parents",
+}
+
+
+def names_of(module: str) -> list[str]:
+    found = importlib.import_module(module)
+    return sorted(getattr(found, "__all__", None) or [])
+
+
+def test_every_room_is_pinned_here() -> None:
+    package = importlib.import_module("groklab")
+    rooms = {f"groklab.{info.name}" for info in pkgutil.iter_modules(package.__path__) if info.ispkg}
+    assert rooms - set(PUBLIC) == set()
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_public_names_are_these_and_resolve(module: str) -> None:
+    wanted = PUBLIC[module].split()
+    found = importlib.import_module(module)
+    if module != "groklab.studies.nanda":
+        assert names_of(module) == sorted(wanted)
+        assert set(wanted) <= set(dir(found))
+    for name in wanted:
+        assert getattr(found, name) is not None
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_object_says_what_it_is(module: str) -> None:
+    room = importlib.import_module(module)
+    assert room.__doc__, module
+    for name in PUBLIC[module].split():
+        value: Any = getattr(room, name)
+        if inspect.isclass(value) or inspect.isfunction(value) or inspect.ismodule(value):
+            assert inspect.getdoc(value), f"{module}.{name}"
+        if inspect.isclass(value) and value.__module__.startswith("groklab"):
+            fields = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
+            for attribute, member in vars(value).items():
+                if not attribute.startswith("_") and inspect.isfunction(member) and attribute not in fields:
+                    assert inspect.getdoc(member), f"{module}.{name}.{attribute}"
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="groklab"):
+        _ = importlib.import_module("groklab").demo
