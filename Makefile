@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test test-interop check bench docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | column -t -s '|'
@@ -30,12 +30,22 @@ test: $(READY)  ## lint, types, and every test with its coverage
 	@rm -f .coverage*
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=90
 
+test-interop: $(READY)  ## the real TransformerLens on our weights, in an environment of its own (downloads PyTorch)
+	@echo "groklab: making the environment in .venv-interop, with TransformerLens and PyTorch"
+	@test -x .venv-interop/bin/python || $(PYTHON) -m venv .venv-interop
+	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
+	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	@.venv-interop/bin/python -m pytest tests/interop
+
 check: $(READY)  ## lint and types only
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 	@$(BIN)/pyright
 
 bench: $(READY)  ## steps a second, beside the reference implementation
 	@$(BIN)/groklab bench
+
+docs: $(READY)  ## the pages that are made from stored results
+	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md
 
 lock:  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

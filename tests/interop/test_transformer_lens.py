@@ -31,7 +31,7 @@ def test_hooked_transformer_gives_the_same_logits(settings, tmp_path):
 
     outline = skeleton(settings, 12, 3)
     rng = np.random.default_rng(0)
-    draws = {name: rng.normal(0, 0.2, leaf.shape) for name, leaf in named_parameters(outline).items()}
+    draws = {name: rng.normal(0, 0.09, leaf.shape) for name, leaf in named_parameters(outline).items()}
     model = with_parameters(outline, draws)
     path, config = save_weights(model, tmp_path / "lens.safetensors", layout="transformer-lens")
     hooked = lens.HookedTransformer(lens.HookedTransformerConfig(**json.loads(config.read_text())))
