@@ -18,6 +18,7 @@ from groklab.circuits import (
     keep_sums,
     keep_terms,
     markdown_table,
+    neuron_spectra,
     print_circuit,
     take_apart,
     without_cosines,
@@ -28,6 +29,7 @@ from groklab.circuits.attention import Attention
 from groklab.circuits.key_frequencies import outliers
 from groklab.circuits.neuron_logit import read_neuron_logit
 from groklab.circuits.neurons import read_neurons
+from groklab.circuits.periodic import on_all_pairs
 from groklab.circuits.scoring import Scorer
 from groklab.circuits.surgery import Surgery
 from groklab.errors import Mistake
@@ -152,19 +154,19 @@ def test_surgery_is_the_readings_and_the_neurons_done_one_by_one(name):
     wide = table.astype(float)
     for reading in (keep_sums, keep_products, keep_terms, without_sums, without_cosines):
         expected = reading(wide, basis, key.astype(float))
-        np.testing.assert_allclose(getattr(surgery, reading.__name__)(key), expected, atol=2e-4)
+        np.testing.assert_allclose(getattr(surgery, reading.__name__)(key).table(), expected, atol=2e-4)
     # The neurons themselves, changed one by one, then mapped to logits.
     neurons = anatomy.neurons.astype(float).reshape(basis.order, basis.order, -1)
     kept = keep_terms(neurons, basis, key.astype(float))
     mean = neurons.mean(axis=(0, 1))
     W_L = anatomy.W_L.astype(float)
-    np.testing.assert_allclose(surgery.neurons_keep_terms(key), wide + (kept - neurons) @ W_L.T, atol=2e-4)
-    np.testing.assert_allclose(surgery.neurons_without_terms(key), wide - (kept - mean) @ W_L.T, atol=2e-4)
+    np.testing.assert_allclose(surgery.neurons_keep_terms(key).table(), wide + (kept - neurons) @ W_L.T, atol=2e-4)
+    np.testing.assert_allclose(surgery.neurons_without_terms(key).table(), wide - (kept - mean) @ W_L.T, atol=2e-4)
     directions = basis.group.basis[basis.group.membership @ key > 0] @ W_L
     onto = np.linalg.pinv(directions) @ directions
     along = neurons @ onto
-    np.testing.assert_allclose(surgery.neurons_on_directions(key), wide + (along - neurons) @ W_L.T, atol=5e-4)
-    np.testing.assert_allclose(surgery.neurons_off_directions(key), wide - along @ W_L.T, atol=5e-4)
+    np.testing.assert_allclose(surgery.neurons_on_directions(key).table(), wide + (along - neurons) @ W_L.T, atol=5e-4)
+    np.testing.assert_allclose(surgery.neurons_off_directions(key).table(), wide - along @ W_L.T, atol=5e-4)
 
 
 def test_neurons_and_directions_are_what_least_squares_say():
@@ -188,7 +190,7 @@ def test_neurons_and_directions_are_what_least_squares_say():
         assert found.share[m] == pytest.approx(shares[best], abs=1e-4)
         if shares[best] >= 0.85:
             expected_change += np.outer(fits[best] - neuron, anatomy.W_L[:, m])
-    np.testing.assert_allclose(change, expected_change, atol=1e-3)
+    np.testing.assert_allclose(on_all_pairs(change, basis).reshape(p * p, p), expected_change, atol=1e-3)
     key = np.array([False, True, False, True, False])
     through = anatomy.through_neurons.reshape(p, p, p)
     direction = read_neuron_logit(anatomy.W_L, through, basis, key)
@@ -376,6 +378,19 @@ def test_a_network_of_another_task_is_refused():
         Basis.of(task_of("squares", 7))
 
 
+def test_every_neuron_has_a_spectrum_and_together_they_are_the_pooled_one():
+    task = task_of("add", 11)
+    basis = Basis.of(task)
+    anatomy = Anatomy(drawn(TransformerSettings(d_model=12, heads=2, d_mlp=9), task), task, basis.pairs, basis.classes)
+    spectra = neuron_spectra(anatomy.neurons, basis)
+    found, _ = read_neurons(anatomy.neurons, anatomy.W_L, basis)
+    np.testing.assert_allclose(np.sqrt((spectra**2).sum(axis=0)), found.spectrum, rtol=1e-4, atol=1e-4)
+    waves = np.abs(np.fft.fft2(anatomy.neurons[:, 4].reshape(11, 11).astype(float))) / 11
+    # A real frequency's power is spread over k and -k in each direction.
+    assert spectra[4, 2, 3] == pytest.approx(np.sqrt(2 * (waves[2, 3] ** 2 + waves[2, -3] ** 2)), rel=1e-4)
+    assert spectra[4, 0, 0] == pytest.approx(waves[0, 0], rel=1e-4)
+
+
 def test_a_circuit_is_shown_as_tables_figures_json_and_beside_the_published_numbers(tmp_path):
     from groklab.circuits.drawing import write_page
 
@@ -392,9 +407,11 @@ def test_a_circuit_is_shown_as_tables_figures_json_and_beside_the_published_numb
     plain = circuit.to_json()
     json.dumps(plain, allow_nan=False)
     assert plain["key"]["used"] == [3, 7, 10]
-    table = markdown_table([circuit, circuit])
-    assert "| 433 of 512 (84.6%) | 100.0% (100.0% to 100.0%) | 2 |" in table
-    assert "| path around the MLP removed: zero | 9.12e-7 | not measured | 0 |" in table
+    table = markdown_table({"exact": [circuit, circuit], "single": [circuit]})
+    assert "| what | published | exact, 2 networks | single, 1 network | note |" in table
+    assert "| 433 of 512 (84.6%) | 100.0% (100.0% to 100.0%) | 100.0% | 5 |" in table
+    assert "| path around the MLP removed: zero | 9.12e-7 | not measured | not measured |  |" in table
+    assert "\n5. *neurons over 85%" in table
 
 
 def test_every_group_basis_is_found_by_its_structure():
@@ -434,7 +451,8 @@ def test_the_study_page_is_made_from_stores(monkeypatch):
 
     monkeypatch.setattr(page, "Record", Store)
     text = page.page(["somewhere"])
-    assert "add:23, 50 steps" in text
-    assert "1 of 2 networks have no key frequencies" in text
-    assert "| key frequencies (number) | 5 | 3 (3 to 3) | 1 |" in text
+    assert "50 steps at laptop scale" in text
+    assert "| laptop scale, add:23, 1 network |" in text
+    assert "1 of 2 networks of laptop scale, add:23 have no key frequencies" in text
+    assert "| key frequencies (number) | 5 | 3 | 1 |" in text
     assert "**Run 1**: no Fourier circuit" in text

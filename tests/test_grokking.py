@@ -9,7 +9,7 @@ import pytest
 import groklab as gl
 from groklab.studies import Study
 
-SEEDS, STEPS = (5, 6), 2200
+SEEDS, STEPS = (3, 5), 2600
 
 
 @pytest.fixture(scope="module")

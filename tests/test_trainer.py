@@ -80,6 +80,7 @@ def compile_once() -> Iterator[None]:
         jax.config.update("jax_disable_most_optimizations", True)
         yield
     jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
 
 
 def batch_of(*runs: Run) -> Batch:

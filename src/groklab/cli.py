@@ -105,6 +105,10 @@ def run(
         ),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", help="Where to train; `local`: in this process.")] = "local",
+    precision: Annotated[
+        str,
+        typer.Option("--precision", help="Matrix products on a GPU: `float32`, `tf32` or `bf16_3x` (faster)."),
+    ] = "float32",
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it: the same command resumes from the last commit, bit for bit."""
@@ -112,9 +116,10 @@ def run(
 
     if engine not in cli_run.ENGINES:
         raise unknown("engine", engine, cli_run.ENGINES)
+    exactness = cli_run.precision_of(precision)
     asked = cli_run.study_of(study, scale, seeds, changes or [])
     folder = out if out is not None else Path("runs") / f"{asked.name.replace('/', '-')}-{asked.scale}"
-    record, trained = cli_run.train(asked, folder, context.obj)
+    record, trained = cli_run.train(asked, folder, context.obj, exactness)
     if not trained:
         cli_usage.say(f"the runs in {folder} were done already")
     cli_tables.show_record(record, json)
@@ -207,3 +212,36 @@ def export(
         cli_tables.print_json({"files": files})
     else:
         print("\n".join(files))
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab bench --quick\n\n"
+    "groklab bench --out bench.json --docs docs\n\n"
+    "groklab bench --from bench.json --docs docs" + EPILOG
+)
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Under a minute; leaves the larger things out.")] = False,
+    torch: Annotated[
+        Path | None,
+        typer.Option("--torch", metavar="PYTHON", help="A Python that has PyTorch, TransformerLens; else this one."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.json", help="Also keep everything measured there.")
+    ] = None,
+    docs: Annotated[
+        Path | None, typer.Option("--docs", metavar="DIR", help="Write DIR/performance.md and its figures.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE.json", help="Write --docs from this; measure nothing.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the speed of training beside a reference and beside the machine's ceiling: some minutes."""
+    from groklab import cli_bench
+
+    if source is None:
+        cli_bench.measure(quick, torch, out, docs, json)
+    elif docs is None:
+        raise Mistake("--from goes with --docs: it writes the page of an earlier measurement")
+    else:
+        cli_bench.write_docs(source, docs)

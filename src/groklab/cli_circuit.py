@@ -28,7 +28,9 @@ def circuit_of(source: Path, run: int | None, step: int | None, task: str | None
     number = 0 if run is None else run
     learned = record.task(number)
     from groklab.circuits import take_apart
+    from groklab.engines.compilations import keep_compilations
 
+    keep_compilations()
     return take_apart(record.model(number, -1 if step is None else step), learned, record.split(number))
 
 
@@ -82,5 +84,7 @@ def _of_file(path: Path, task: str | None) -> "Circuit":
             raise Mistake(f"{path.name} does not say what it was trained on; add --task, such as --task add:113")
         wanted = Task.of(parse_task(named))
     from groklab.circuits import take_apart
+    from groklab.engines.compilations import keep_compilations
 
+    keep_compilations()
     return take_apart(model, wanted)

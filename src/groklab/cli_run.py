@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 import typer
 
 from groklab.cli_usage import Interrupted, quoted, say
-from groklab.errors import Mistake
+from groklab.errors import Mistake, unknown
 from groklab.studies import Study, find
 from groklab.training.plan import check, with_parents
 
 if TYPE_CHECKING:
+    from groklab.engines.precision import Precision
     from groklab.record import Record
 
 ENGINES = ("local",)
+PRECISIONS: "tuple[Precision, ...]" = ("float32", "tf32", "bf16_3x")
+
+
+def precision_of(name: str) -> "Precision":
+    """The precision of that name. Raises `Mistake` where there is none."""
+    for known in PRECISIONS:
+        if known == name:
+            return known
+    raise unknown("precision", name, PRECISIONS)
 
 
 def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()) -> Study:
@@ -42,7 +52,9 @@ def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes
     return study
 
 
-def train(study: Study, folder: Path, arguments: Sequence[str]) -> "tuple[Record, int]":
+def train(
+    study: Study, folder: Path, arguments: Sequence[str], precision: "Precision" = "float32"
+) -> "tuple[Record, int]":
     """Trains a study, or goes on with it. Returns its record and the run-steps that were trained now.
 
     Raises `Interrupted` with the command that goes on, which is the one that was given: `arguments`.
@@ -53,7 +65,7 @@ def train(study: Study, folder: Path, arguments: Sequence[str]) -> "tuple[Record
         try:
             import groklab
 
-            record = groklab.run(study, folder, watch=display)
+            record = groklab.run(study, folder, watch=display, precision=precision)
         except KeyboardInterrupt:
             last = display.last
             done = f"{last.done:,} of {last.total:,} run-steps" if last else "no steps"

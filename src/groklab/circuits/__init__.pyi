@@ -3,6 +3,7 @@ from .ablations import Null as Null
 from .basis import Basis as Basis
 from .circuit import Circuit as Circuit
 from .drawing import figures as figures
+from .neurons import neuron_spectra as neuron_spectra
 from .projections import cosine_coefficients as cosine_coefficients
 from .projections import keep_products as keep_products
 from .projections import keep_sums as keep_sums

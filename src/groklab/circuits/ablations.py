@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from groklab.circuits.anatomy import Anatomy
 from groklab.circuits.attention import Attention
+from groklab.circuits.changes import Change
 from groklab.circuits.scoring import Score, Scorer, median_and_range
 from groklab.circuits.surgery import Surgery
 
@@ -83,7 +84,7 @@ def at_frequencies(
     for name, words in AT_FREQUENCIES.items():
         if name.startswith("neurons") and surgery.through is None:
             continue
-        way: Callable[[Bool[np.ndarray, " k"]], np.ndarray] = getattr(surgery, name)
+        way: Callable[[Bool[np.ndarray, " k"]], Change] = getattr(surgery, name)
         scores = [scorer(way(choice)) for choice in choices]
         yield Ablation(name=name, words=words, score=scorer(way(key)), null=_null(scores, int(key.sum())))
 

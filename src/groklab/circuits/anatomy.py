@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from groklab.models import MLP, Inputs, Model, answer_logits
 from groklab.tasks.task import Task
 
-CHUNK = 1024
-"""Pairs run at once where activations are asked for."""
+CHUNK = 512
+"""Pairs run at once."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ class Anatomy:
     @cached_property
     def logits(self) -> Float[np.ndarray, "pair c"]:
         """The network's logits."""
-        # Whole tables are gathered from the model once; only the columns looked at are kept.
-        logits = np.asarray(answer_logits(self.model, self._inputs(self.pairs)))
-        return np.ascontiguousarray(logits[:, self.classes])
+        out = np.empty((len(self.pairs), len(self.classes)), np.float32)
+        for part, inputs in self._chunks():
+            out[part] = np.asarray(_logits(self.model, inputs))[: part.stop - part.start, self.classes]
+        return out
 
     @cached_property
     def W_L(self) -> Float[np.ndarray, "c m"]:
@@ -96,6 +97,9 @@ class Anatomy:
         for start in range(0, len(self.pairs), size):
             rows = np.take(self.pairs, np.arange(start, start + size), mode="wrap")
             yield slice(start, min(start + size, len(self.pairs))), self._inputs(rows)
+
+
+_logits = jax.jit(answer_logits)
 
 
 @jax.jit

@@ -16,8 +16,8 @@ from scipy.special import expit, ndtr, softmax
 from groklab.models import Transformer
 from groklab.models.inputs import OPERAND
 
-CHUNK = 2048
-"""Pairs whose neurons are computed at once."""
+CHUNK = 512
+"""Pairs whose logits are computed at once."""
 Optional = Float[Array, "..."] | None
 
 
@@ -99,21 +99,18 @@ class Attention:
         """
         block, unembed = self.model.blocks[0], self.model.unembed
         W_O, W_U = np.asarray(block.attn.W_O), np.asarray(unembed.W_U)
-        x = np.zeros((len(self.a), W_O.shape[-1]), np.float32)
-        for head in range(len(W_O)):
-            if head not in off:
-                x += self.outputs(pattern, head) @ W_O[head]
-        x = _plus(x, block.attn.b_O)
-        if direct:
-            x += self._stream[-1]
-        logits = _plus(x @ W_U, unembed.b_U)
-        if block.mlp is not None:
-            W_L = np.asarray(block.mlp.W_out) @ W_U
-            logits = logits if block.mlp.b_out is None else logits + np.asarray(block.mlp.b_out) @ W_U
-            for start in range(0, len(x), CHUNK):
-                part = slice(start, start + CHUNK)
-                pre = _plus(x[part] @ np.asarray(block.mlp.W_in), block.mlp.b_in)
-                logits[part] += _activated(block.mlp.activation, pre) @ W_L
+        on = [head for head in range(len(W_O)) if head not in off]
+        z = np.concatenate([np.zeros((len(self.a), 0), np.float32), *(self.outputs(pattern, h) for h in on)], axis=1)
+        out = W_O[on].reshape(-1, W_O.shape[-1])
+        constant = _plus(self._stream[-1] if direct else np.zeros_like(self._stream[-1]), block.attn.b_O)
+        logits = np.empty((len(z), W_U.shape[1]), np.float32)
+        for start in range(0, len(z), CHUNK):
+            part = slice(start, start + CHUNK)
+            x = z[part] @ out + constant
+            if block.mlp is not None:
+                pre = _plus(x @ np.asarray(block.mlp.W_in), block.mlp.b_in)
+                x += _plus(_activated(block.mlp.activation, pre) @ np.asarray(block.mlp.W_out), block.mlp.b_out)
+            logits[part] = _plus(x @ W_U, unembed.b_U)
         return logits
 
     @cached_property

@@ -80,6 +80,11 @@ class Basis:
         return self.group.product[self.group.inverse[None, :], np.arange(self.order)[:, None]]
 
     @cached_property
+    def difference(self) -> Int[np.ndarray, "z c"]:
+        """The d = z c^-1."""
+        return self.group.product[np.arange(self.order)[:, None], self.group.inverse[None, :]]
+
+    @cached_property
     def waves(self) -> Float[np.ndarray, "k d"]:
         """Each frequency's character divided by its dimension: cos w_k d on a cyclic group, 1 at d = 0."""
         return self.group.characters[1:] / self.group.dimensions[1:, None]

@@ -57,14 +57,15 @@ def read_cosines(
     variance = float(squared - basis.order * np.sum(mean**2))
     whole = least_squares @ waves
     drop = whole[0] - whole
-    order = [int(d) for d in np.argsort(drop, kind="stable") if d != 0][:RIVALS]
+    # d and its inverse are equally far on a circle: rounding must not choose between them.
+    order = [int(d) for d in np.argsort(drop.round(9), kind="stable") if d != 0][:RIVALS]
     margins = margins_of(table.reshape(count, -1), basis.group.product.reshape(-1))
     return Cosines(
         projected=projected,
         least_squares=least_squares,
         share=float(count * np.sum(least_squares**2 * squares) / variance) if variance > 0 else float("nan"),
         share_all=float(count * np.sum(projected**2 * squares) / variance) if variance > 0 else float("nan"),
-        replaced=scorer(on_pairs(whole, basis)),
+        replaced=scorer(on_pairs(whole.astype(np.float32), basis)),
         gap=float(drop[order[0]]),
         rivals=tuple((d, float(drop[d])) for d in order),
         least_margin=float(margins.min()),

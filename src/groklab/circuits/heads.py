@@ -7,8 +7,7 @@ from jaxtyping import Float
 
 from groklab.circuits.attention import Attention
 from groklab.circuits.basis import Basis
-from groklab.circuits.periodic import term_power
-from groklab.circuits.projections import transformed
+from groklab.circuits.periodic import pair_coefficients, term_power
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +77,7 @@ def _carried(attention: Attention, head: int, basis: Basis) -> Float[np.ndarray,
     """Power of a head's output in each frequency's 8 terms, and last in all but the constant."""
     z = attention.outputs(attention.pattern, head).reshape(basis.order, basis.order, -1)
     W_O = np.asarray(attention.model.blocks[0].attn.W_O)[head]
-    power = ((transformed(z, basis.group.basis) @ W_O).astype(np.float64) ** 2).sum(axis=-1)
+    power = ((pair_coefficients(z, basis) @ W_O).astype(np.float64) ** 2).sum(axis=-1)
     power[0, 0] = 0
     return np.append(term_power(power, basis), power.sum())
 

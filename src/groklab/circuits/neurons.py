@@ -10,13 +10,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from groklab.circuits.basis import Basis
-from groklab.circuits.periodic import merged, term_power
-from groklab.circuits.projections import restored, term_mask, transformed
+from groklab.circuits.periodic import CHUNK, merged, pair_coefficients, term_power
+from groklab.circuits.projections import term_mask
 
 MARK = 0.85
 """Share from which a neuron counts as one of its frequency (the paper's)."""
-CHUNK = 32
-"""Neurons transformed at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,8 +48,11 @@ class Neurons:
 
 def read_neurons(
     neurons: Float[np.ndarray, "pair m"], W_L: Float[np.ndarray, "c m"], basis: Basis
-) -> tuple[Neurons, Float[np.ndarray, "pair c"]]:
-    """The neurons read one by one; and the change of the logits when all that reach the mark become polynomials."""
+) -> tuple[Neurons, Float[np.ndarray, "i j c"]]:
+    """The neurons read one by one; and the change of the logits when all that reach the mark become polynomials.
+
+    The change is given by its coefficients: the neurons are large, and can be let go before it is written out.
+    """
     order, width = basis.order, neurons.shape[1]
     rows = basis.group.basis
     masks = np.stack([term_mask(basis, one) for one in np.eye(len(basis.labels))]).astype(np.float32)
@@ -59,12 +60,11 @@ def read_neurons(
     share, power = np.full(width, np.nan), np.zeros(width)
     phases, explained = np.full((width, 3), np.nan), 0.0
     total_power = np.zeros((order, order))
-    change = np.zeros((order * order, len(W_L)), np.float32)
+    change = np.zeros((order, order, len(W_L)), np.float32)
     weight = (W_L.astype(np.float64) ** 2).sum(0)
     for start in range(0, width, CHUNK):
         part = slice(start, min(start + CHUNK, width))
-        values = np.ascontiguousarray(neurons[:, part]).reshape(order, order, -1)
-        coefficients = transformed(values, rows)
+        coefficients = pair_coefficients(neurons[:, part].reshape(order, order, -1), basis)
         squares = coefficients.astype(np.float64) ** 2
         total_power += squares.sum(-1)
         constant = squares[0, 0].copy()
@@ -81,10 +81,8 @@ def read_neurons(
         phases[part] = _phases(coefficients, rows @ W_L[:, part].astype(np.float64), best, basis)
         marked = np.flatnonzero(share[part] >= MARK)
         if len(marked):
-            kept = coefficients[:, :, marked]
-            kept = kept * np.moveaxis(masks[best[marked]], 0, -1)
-            rest = restored(kept, rows) - values[:, :, marked]
-            change += rest.reshape(order * order, -1) @ W_L[:, part][:, marked].T
+            left_out = coefficients[:, :, marked] * np.moveaxis(masks[best[marked]] - 1, 0, -1)
+            change += left_out @ W_L[:, part][:, marked].T
     counted = np.bincount(frequency[share >= MARK], minlength=len(basis.labels))
     summary = Neurons(
         frequency=frequency,
@@ -100,6 +98,21 @@ def read_neurons(
         spectrum=np.sqrt(merged(total_power, basis)),
     )
     return summary, change
+
+
+def neuron_spectra(neurons: Float[np.ndarray, "pair m"], basis: Basis) -> Float[np.ndarray, "m 1+k 1+k"]:
+    """Each neuron's norms over the pairs by frequency in x and in y, the constant first.
+
+    The pairs are in the order of the basis. Their squares, summed over the neurons, are those of
+    `Neurons.spectrum`. At P = 113 a neuron has 57 x 57 norms, so a network's are had when asked for and not kept.
+    """
+    order = basis.order
+    spectra: list[np.ndarray] = []
+    for start in range(0, neurons.shape[1], CHUNK):
+        values = neurons[:, start : start + CHUNK].reshape(order, order, -1)
+        power = np.moveaxis(pair_coefficients(values, basis).astype(np.float64) ** 2, -1, 0)
+        spectra += [np.sqrt(merged(one, basis)) for one in power]
+    return np.stack(spectra)
 
 
 def _phases(

@@ -11,24 +11,36 @@ from groklab.record import Record
 
 
 def page(paths: Sequence[str]) -> str:
-    """A Markdown page: for every store a table published | ours over its runs, and each run's verdict."""
-    parts = [
-        "# The Fourier circuit, published and ours\n",
-        "Published: Nanda et al. 2023, the main run (P = 113, one network). What each number means: "
-        "[circuits](../circuits.md).\n",
-    ]
+    """A Markdown page: published | ours, a column for every store, and each network's verdict."""
+    kinds: dict[str, list[Circuit]] = {}
+    lengths: list[str] = []
     for path in paths:
         record = Record(path)
-        circuits = [
-            take_apart(record.model(run), record.task(run), record.split(run)) for run in range(len(record.runs))
-        ]
-        first = record.runs[0]
-        parts.append(f"## {record.study}, {record.scale} scale: {record.task(0).name}, {first.steps:,} steps\n")
-        shown = [circuit for circuit in circuits if circuit.key is not None and circuit.key.used]
-        if len(shown) < len(circuits):
-            without = len(circuits) - len(shown)
-            parts.append(f"{without} of {len(circuits)} networks have no key frequencies and are not in the table.\n")
-        parts.append(markdown_table(shown))
+        runs = range(len(record.runs))
+        name = f"{record.scale} scale, {record.task(0).name}"
+        kinds[name] = [take_apart(record.model(run), record.task(run), record.split(run)) for run in runs]
+        lengths.append(f"{record.runs[0].steps:,} steps at {record.scale} scale")
+    shown = {name: [one for one in circuits if one.key and one.key.used] for name, circuits in kinds.items()}
+    parts = [
+        "# The Fourier circuit, published and ours\n",
+        "Networks trained on modular addition, each taken apart at its last step by `groklab circuit`, beside the "
+        "numbers of Nanda et al. 2023 for their main run (P = 113, one network, 40,000 epochs). What each number means: "
+        "[circuits](../circuits.md).\n",
+        f"Ours were trained for {' and '.join(lengths)}. Only the paper scale has the published task and network; "
+        "losses at laptop scale are there to be compared with each other, not with the published ones. A cell is the mean "
+        "over all networks of its column, and over all directions, heads or frequencies of a network where there are "
+        "several; the least and the largest value stand in brackets. Losses are in nats, on all pairs.\n",
+        "## The numbers\n",
+        *(
+            f"{len(circuits) - len(shown[name])} of {len(circuits)} networks of {name} have no key frequencies "
+            "and are not in the table.\n"
+            for name, circuits in kinds.items()
+            if len(shown[name]) < len(circuits)
+        ),
+        markdown_table(shown),
+    ]
+    for name, circuits in kinds.items():
+        parts.append(f"## Each network: {name}\n")
         parts += [_verdict(run, circuit) for run, circuit in enumerate(circuits)]
     return "\n".join(parts)
 
@@ -44,6 +56,6 @@ def _verdict(run: int, circuit: Circuit) -> str:
 
 if __name__ == "__main__":
     try:
-        print(page(sys.argv[1:]))
+        sys.stdout.write(page(sys.argv[1:]))
     except Mistake as mistake:
         sys.exit(f"groklab: {mistake}")

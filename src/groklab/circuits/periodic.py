@@ -1,11 +1,17 @@
 """Periodic structure: how the power of weights, scores, neurons and logits spreads over the frequencies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from groklab.circuits.basis import Basis
+from groklab.circuits.projections import restored, transformed
+
+CHUNK = 32
+"""Functions on the pairs that are transformed at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +34,31 @@ class Spectra:
     """Of the neurons over the pairs, all neurons together: frequency in x, frequency in y, 0 for constant."""
     logits: Float[np.ndarray, "1+k 1+k"]
     """Of the logits over the pairs, all answers together."""
+
+
+def pair_coefficients(values: Float[np.ndarray, "x y n"], basis: Basis) -> Float[np.ndarray, "i j n"]:
+    """The coefficients of functions on the pairs in products of basis rows: `projections.transformed`, compiled."""
+    return _part_by_part(_transformed, values, basis)
+
+
+def on_all_pairs(coefficients: Float[np.ndarray, "i j n"], basis: Basis) -> Float[np.ndarray, "x y n"]:
+    """The functions with these coefficients: `projections.restored`, compiled."""
+    return _part_by_part(_restored, coefficients, basis)
+
+
+_transformed, _restored = jax.jit(transformed), jax.jit(restored)
+
+
+def _part_by_part(
+    way: Callable[..., Array], values: Float[np.ndarray, "x y n"], basis: Basis
+) -> Float[np.ndarray, "i j n"]:
+    """Equal parts, so that one compilation serves all; the last one reaches back over the one before."""
+    rows, out = basis.group.basis.astype(np.float32), np.empty(values.shape, np.float32)
+    size = min(CHUNK, values.shape[-1])
+    for start in range(0, values.shape[-1], size):
+        part = slice(min(start, values.shape[-1] - size), min(start + size, values.shape[-1]))
+        out[..., part] = np.asarray(way(values[..., part], rows))
+    return out
 
 
 def merged(power: Float[np.ndarray, "i j"], basis: Basis) -> Float[np.ndarray, "1+k 1+k"]:

@@ -92,9 +92,7 @@ def difference_profile(table: Table, basis: Basis) -> Float[Any, " d"]:
 
 def on_pairs(profile: Float[Any, " d"], basis: Basis) -> Table:
     """The table whose entry at (x, y, c) is the profile at x y c^-1."""
-    group = basis.group
-    difference = group.product[np.arange(group.order)[:, None], group.inverse[None, :]]
-    return profile[difference][group.product]
+    return profile[basis.difference][basis.group.product]
 
 
 def product_mask(basis: Basis, key: Weights) -> Float[Any, "i j"]:

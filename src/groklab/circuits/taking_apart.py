@@ -14,7 +14,7 @@ from groklab.circuits.heads import read_heads, score_spectra
 from groklab.circuits.key_frequencies import KeyFrequencies, Rule, neuron_rule, outlier_rule, side_by_side
 from groklab.circuits.neuron_logit import NeuronLogit, read_neuron_logit
 from groklab.circuits.neurons import MARK, Neurons, read_neurons
-from groklab.circuits.periodic import Spectra, merged
+from groklab.circuits.periodic import Spectra, merged, on_all_pairs
 from groklab.circuits.scoring import Scorer
 from groklab.circuits.surgery import Surgery
 from groklab.circuits.verdict import judge, no_group
@@ -44,16 +44,17 @@ def take_apart(model: Model, task: Task, split: Split | None = None, *, seed: in
     score = scorer(anatomy.logits)
     # The neurons are the largest array (26 MB at the published setting): read first, and let go.
     neurons: Neurons | None = None
-    polynomials: tuple[Ablation, ...] = ()
+    change: Float[np.ndarray, "i j c"] | None = None
     if basis is not None and anatomy.has_neurons:
         neurons, change = read_neurons(anatomy.neurons, anatomy.W_L, basis)
-        if anatomy.linear_readout:
-            words = "neurons: those of one frequency replaced by their polynomials"
-            replaced = scorer(anatomy.logits + change)
-            polynomials = (Ablation(name="neurons_polynomials", words=words, score=replaced),)
-        del change
     through = anatomy.through_neurons if anatomy.linear_readout else None
     anatomy.__dict__.pop("neurons", None)
+    polynomials: tuple[Ablation, ...] = ()
+    if basis is not None and change is not None and through is not None:
+        words = "neurons: those of one frequency replaced by their polynomials"
+        replaced = scorer(anatomy.logits + on_all_pairs(change, basis).reshape(len(pairs), -1))
+        polynomials = (Ablation(name="neurons_polynomials", words=words, score=replaced),)
+    del change
     heads = None if attention is None else read_heads(attention, basis)
     parts = (*polynomials, *of_parts(anatomy, attention, scorer))
     if basis is None:
@@ -76,17 +77,16 @@ def take_apart(model: Model, task: Task, split: Split | None = None, *, seed: in
             verdict=no_group(score),
             notes=_notes(anatomy, basis),
         )
-    order = basis.order
-    spectra = _spectra(anatomy, attention, neurons, basis)
+    table = anatomy.logits.reshape((basis.order,) * 3)
+    through = None if through is None else through.reshape(table.shape)
+    surgery = Surgery(basis, table, through, None if through is None else anatomy.W_L)
+    spectra = _spectra(anatomy, attention, neurons, basis, surgery.logits_hat)
     key = _key_frequencies(spectra, neurons)
     mask = np.array([label in key.used for label in basis.labels])
-    table = anatomy.logits.reshape(order, order, order)
     neuron_logit: NeuronLogit | None = None
     if through is not None:
-        through = through.reshape(table.shape)
         neuron_logit = read_neuron_logit(anatomy.W_L, through, basis, mask)
     cosines = read_cosines(table, basis, mask, scorer)
-    surgery = Surgery(basis, table, through, None if through is None else anatomy.W_L)
     single, by_frequency = one_by_one(surgery, mask, scorer)
     together = at_frequencies(surgery, mask, scorer, np.random.default_rng(seed))
     ablations = (*together, *single, *parts)
@@ -140,19 +140,19 @@ def _scorer(task: Task, split: Split | None, pairs: Int[np.ndarray, " pair"], cl
     return Scorer(place[labels[pairs]], len(classes), train, test)
 
 
-def _spectra(anatomy: Anatomy, attention: Attention | None, neurons: Neurons | None, basis: Basis) -> Spectra:
+def _spectra(
+    anatomy: Anatomy,
+    attention: Attention | None,
+    neurons: Neurons | None,
+    basis: Basis,
+    hat: Float[np.ndarray, "i j c"],
+) -> Spectra:
     model, group = anatomy.model, basis.group
     first = np.asarray(model.embed.W_E, np.float64)
     own = isinstance(model, MLP) and model.embed_b is not None
     second = np.asarray(model.embed_b.W_E, np.float64) if own else first  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     W_U = None if isinstance(model, MLP) else np.asarray(model.unembed.W_U, np.float64).T[basis.classes]
-    rows = group.basis.astype(np.float32)
-    power: Float[np.ndarray, "i j"] = np.zeros((basis.order, basis.order))
-    table = anatomy.logits.reshape(basis.order, basis.order, -1)
-    for start in range(0, basis.order, 16):
-        part = np.ascontiguousarray(table[:, :, start : start + 16])
-        half = (rows @ part.reshape(basis.order, -1)).reshape(part.shape)
-        power += ((rows @ half).astype(np.float64) ** 2).sum(axis=-1)
+    power = np.einsum("ijc,ijc->ij", hat, hat, dtype=np.float64)
     return Spectra(
         frequencies=basis.labels,
         embedding=spectrum(group, first[basis.structure.in_order("a")]),

@@ -9,6 +9,7 @@ import numpy as np
 
 from groklab.engines.compilations import keep_compilations
 from groklab.engines.interruption import interruptions
+from groklab.engines.precision import Precision, multiplying
 from groklab.engines.progress import Progress, Watch
 from groklab.measures import Measure, View, built_in
 from groklab.models import Model
@@ -17,6 +18,8 @@ from groklab.store import Folder, Manifest, Variable, provenance
 from groklab.studies.study import Study
 from groklab.tasks import Split, Task
 from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
+from groklab.training.memory import largest
+from groklab.training.plan import planned
 from groklab.training.state import initial_model
 
 
@@ -26,16 +29,23 @@ def run(
     *,
     watch: Watch = lambda progress: None,
     commit_seconds: float = 15.0,
+    precision: Precision = "float32",
+    memory: int | None = None,
 ) -> Record:
     """Trains a study into the folder `out`, or goes on where an earlier call was interrupted, bit for bit.
 
     `watch` is told at every logged step how far the study is; a commit is made at least every `commit_seconds`.
+    `precision` is that of an accelerator's matrix products: float32, tf32 (fast, 10 bits) or bf16_3x (three passes of
+    bfloat16). `memory` is what a batch may take, in bytes; nothing means what the device has at hand. It settles how
+    many runs a batch has when a study begins; a study that goes on keeps its batches.
     On Ctrl-C or SIGTERM everything is committed and `KeyboardInterrupt` raised. Raises `Mistake` for runs that
     cannot be made, and `StoreError` for a folder that holds other settings, is in use, or cannot be written.
     """
     keep_compilations()
     runs = with_parents(study.runs)
-    batches = plan(runs)
+    # A store keeps the batches it was made with, so that those of a study that goes on need no thought.
+    begun = (Path(out) / "study").exists()
+    batches = plan(runs) if begun else plan(runs, lambda alike: largest(alike, applicable(alike[0])[0], memory))
     manifest = Manifest(
         study=study.name,
         scale=study.scale,
@@ -43,17 +53,18 @@ def run(
         batches={batch.name: batch.members for batch in batches},
         labels=labels(runs),
     )
-    told = _Teller(batches, watch)
-    with Folder(Path(out), manifest) as folder, interruptions() as interrupted:
+    with multiplying(precision), Folder(Path(out), manifest) as folder, interruptions() as interrupted:
+        batches = planned(runs, folder.manifest.batches)
+        told = _Teller(batches, watch)
         for batch in batches:
-            measures, coordinates = applicable(batch)
+            measures, coordinates = applicable(batch.runs[0])
             variables = [Variable(name=m.name, dims=m.dims, units=m.units, description=m.description) for m in measures]
             trainer = Trainer(
                 batch,
                 measures,
                 lambda batch=batch: starts(batch, Record(Path(out)), runs),
                 writer := folder.batch(batch.name, variables, coordinates),
-                session=provenance(device=jax.devices()[0].device_kind),
+                session=provenance(device=jax.devices()[0].device_kind) | {"precision": precision},
                 watch=told.batch(batch),
                 interrupted=interrupted,
                 commit_seconds=commit_seconds,
@@ -65,10 +76,10 @@ def run(
     return Record(Path(out))
 
 
-def applicable(batch: Batch) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]]:
-    """The measures that fit the task and the model of a batch, and the labels along their dimensions."""
-    task = Task.of(batch.runs[0].task)
-    view = View.outline(batch.runs[0].model, task)
+def applicable(run: Run) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]]:
+    """The measures that fit the task and the model of a run, and the labels along their dimensions."""
+    task = Task.of(run.task)
+    view = View.outline(run.model, task)
     measures = tuple(measure for measure in built_in() if measure.applies(view))
     used = {dim for measure in measures for dim in measure.dims}
     return measures, {dim: values for dim, values in view.coordinates.items() if dim in used}

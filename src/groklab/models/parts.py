@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from groklab.models.dropping import Dropout
+from groklab.models.lookup import rows
 from groklab.models.recorder import Recorder
 from groklab.models.settings import TransformerSettings
 
@@ -44,7 +45,7 @@ class Embed(eqx.Module):
 
     def __call__(self, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch d"]:
         """The tokens' vectors."""
-        return self.W_E[tokens]
+        return rows(self.W_E, tokens)
 
 
 class PositionEmbed(eqx.Module):

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from groklab.models.inputs import OPERAND, Inputs
+from groklab.models.lookup import rows
 from groklab.models.mlp import MLP
 from groklab.models.parts import Attention, activate, plus
 from groklab.models.transformer import Transformer
@@ -76,7 +77,7 @@ def _mixed_values(heads: Attention, normed: list[Float[Array, "... d"]], inputs:
     scores = [x @ scoring for x in normed]
     values = [plus(jnp.einsum("...d,hdk->...hk", x, heads.W_V), heads.b_V) for x in normed]
     for position, operand in zip(inputs.operands, (inputs.a, inputs.b), strict=True):
-        scores[position], values[position] = scores[position][operand], values[position][operand]
+        scores[position], values[position] = rows(scores[position], operand), rows(values[position], operand)
     pattern = jax.nn.softmax(jnp.stack(jnp.broadcast_arrays(*scores)), axis=0)[..., None]
     mixed = sum(weight * value for weight, value in zip(pattern, values, strict=True))
     return jnp.asarray(mixed).reshape(*inputs.a.shape, count * width)
@@ -87,5 +88,5 @@ def _mlp(model: MLP, inputs: Inputs) -> Float[Array, "*batch class"]:
     hidden = model.mlp
     for_a, for_b = jnp.split(hidden.W_in, 2)
     second = model.embed if model.embed_b is None else model.embed_b
-    pre = (model.embed.W_E @ for_a)[inputs.a] + plus(second.W_E @ for_b, hidden.b_in)[inputs.b]
+    pre = rows(model.embed.W_E @ for_a, inputs.a) + rows(plus(second.W_E @ for_b, hidden.b_in), inputs.b)
     return plus(activate(hidden.activation, pre) @ hidden.W_out, hidden.b_out)

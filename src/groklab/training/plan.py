@@ -1,7 +1,7 @@
 """Runs of equal shape packed into batches, the runs that others start from first."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -42,10 +42,12 @@ def with_parents(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(ordered)
 
 
-def plan(runs: tuple[Run, ...], largest: int = 8) -> list[Batch]:
+def plan(runs: tuple[Run, ...], largest: int | Callable[[tuple[Run, ...]], int] = 8) -> list[Batch]:
     """Packs runs into batches of at most `largest`, parents in earlier batches than their children.
 
-    The order and the packing depend on the settings alone, so that the same study gives the same batches.
+    `largest` is a number, or says it for runs of one shape, which it is given in the order of their training sets'
+    sizes. The order and the packing depend on the settings and on `largest` alone, so that the same study gives the
+    same batches.
     """
     check(runs)
     groups: dict[tuple[int, Run], list[int]] = {}
@@ -54,13 +56,24 @@ def plan(runs: tuple[Run, ...], largest: int = 8) -> list[Batch]:
     batches: list[Batch] = []
     for key in sorted(groups, key=lambda key: key[0]):
         bucket: list[int] = []
-        for number in sorted(groups[key], key=lambda number: (_size(runs[number]), number)):
-            if bucket and (len(bucket) == largest or _size(runs[number]) > PADDING * _size(runs[bucket[0]])):
+        ordered = sorted(groups[key], key=lambda number: (_size(runs[number]), number))
+        most = largest if isinstance(largest, int) else largest(tuple(runs[number] for number in ordered))
+        for number in ordered:
+            if bucket and (len(bucket) == most or _size(runs[number]) > PADDING * _size(runs[bucket[0]])):
                 batches.append(_batch(runs, bucket))
                 bucket = []
             bucket.append(number)
         batches.append(_batch(runs, bucket))
     return batches
+
+
+def planned(runs: tuple[Run, ...], members: Mapping[str, Sequence[int]]) -> list[Batch]:
+    """The batches of an earlier plan, by name and numbers of their runs, parents in earlier batches."""
+    batches = [
+        Batch(name=name, members=tuple(numbers), runs=tuple(runs[number] for number in numbers))
+        for name, numbers in members.items()
+    ]
+    return sorted(batches, key=lambda batch: _generation(batch.runs[0]))
 
 
 def check(runs: Iterable[Run]) -> None:

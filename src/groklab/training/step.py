@@ -58,6 +58,12 @@ def advancing(run: Run, task: Task) -> Callable[[State, Data, int], State]:
 
     `run` stands for all runs of the batch: of it only what they share is read.
     """
+    program = advance_program(run, task)
+    return lambda state, data, steps: program(state, data, jnp.int32(steps))
+
+
+def advance_program(run: Run, task: Task) -> Any:
+    """What `advancing` calls, as JAX's jitted function of the state, the data, and the number of steps as int32."""
     axes = State(model=0, optimiser=0, step=None, diverged=0)  # pyright: ignore[reportArgumentType]
     batched = jax.vmap(partial(step_one, run, task), in_axes=(None, axes, 0), out_axes=axes)
 
@@ -65,11 +71,11 @@ def advancing(run: Run, task: Task) -> Callable[[State, Data, int], State]:
     def advance(state: State, data: Data, steps: Int[Array, ""]) -> State:
         return jax.lax.fori_loop(0, steps, lambda _, now: batched(now.step, now, data), state)
 
-    return lambda state, data, steps: advance(state, data, jnp.int32(steps))
+    return advance
 
 
-def measuring(task: Task, measures: tuple[Measure, ...]) -> Callable[[State, Data], dict[str, Array]]:
-    """The compiled function that evaluates every measure on every run of a batch: name -> (run, *dims)."""
+def measuring(task: Task, measures: tuple[Measure, ...]) -> Any:
+    """JAX's jitted function of state and data that evaluates every measure on every run: name -> (run, *dims)."""
 
     def measure_one(model: Model, data: Data) -> dict[str, Array]:
         view = View(model, task, data.table)

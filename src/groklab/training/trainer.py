@@ -1,7 +1,8 @@
 """A batch trained from its last commit to its end: steps, measures, checkpoints, statuses, commits."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,16 +13,19 @@ from jaxtyping import Int
 from groklab.measures import Measure
 from groklab.models import Model, named_parameters
 from groklab.tasks import Split, Task
+from groklab.training.backend import advancing
 from groklab.training.history import DECISIVE, History
 from groklab.training.plan import Batch
 from groklab.training.sink import Doing, Sink, Tick, Watcher
 from groklab.training.state import data_of, from_arrays, initial_state, outline, take, to_arrays
 from groklab.training.status import Status
-from groklab.training.step import advancing, measuring
+from groklab.training.step import measuring
 from groklab.training.stopping import ending
 
 CALL_SECONDS = 0.5
 """About how long one compiled call may take, so that progress shows and an interruption is obeyed soon."""
+AHEAD_SECONDS = 5.0
+"""About how much work is handed to an accelerator before its results are waited for."""
 
 
 @dataclass(kw_only=True)
@@ -33,8 +37,21 @@ class _Uncommitted:
     checkpoints: dict[int, dict[str, np.ndarray]] = field(default_factory=dict[int, dict[str, np.ndarray]])
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """What was measured at a step, perhaps still being computed."""
+
+    step: int
+    trained: int
+    values: dict[str, jax.Array]
+
+
 class Trainer:
     """Takes one batch to its end. What it needs to go on is in the sink; another trainer goes on bit for bit.
+
+    On the CPU every call is waited for. An accelerator is kept ahead of the host: steps and measures are handed to
+    it one after another, and waited for only where something is decided or committed, or after `AHEAD_SECONDS`.
+    Both ways give the same bits.
 
     Runs that have ended leave the batch, at steps of the checkpoint schedule only. These depend on the settings
     alone, not on when commits are made, so that interruptions leave no trace in the result.
@@ -51,14 +68,17 @@ class Trainer:
         watch: Watcher = lambda tick: None,
         interrupted: Callable[[], bool] = lambda: False,
         commit_seconds: float = 15.0,
+        ahead: bool | None = None,
     ) -> None:
         """`starts` gives the initial networks, asked for only when the batch has not begun.
 
         `session` is the provenance of this session, `interrupted` is asked often whether to commit and return,
-        and a commit is made at least every `commit_seconds`.
+        and a commit is made at least every `commit_seconds`. `ahead` says whether the device is kept ahead of the
+        host; nothing means where it is not the CPU.
         """
         self.batch, self.sink, self.session = batch, sink, session
         self.watch, self.interrupted, self.commit_seconds = watch, interrupted, commit_seconds
+        self.ahead = jax.default_backend() != "cpu" if ahead is None else ahead
         run, task = batch.runs[0], Task.of(batch.runs[0].task)
         kept = run.checkpoints.steps(run.steps)
         self.kept = set(kept.tolist())
@@ -66,7 +86,9 @@ class Trainer:
         self.advance, self.measure = advancing(run, task), measuring(task, measures)
         self.whole_data = data_of(batch.runs, [Split.of(task, r.split, r.data_seed) for r in batch.runs])
         self.new = _Uncommitted()
-        self.trained, self.steps_a_call = 0, 1
+        self.trained = 0
+        self.measured: list[_Measured] = []
+        self.compiling, self.compiled = 0.0, set[tuple[str, int]]()
         self._resume(starts)
 
     def train(self) -> list[Status]:
@@ -80,17 +102,13 @@ class Trainer:
             self._advance(mark)
             if self.step == mark:
                 self._log()
-                self._tick("training")
+                if not self.measured:
+                    self._tick("training")
             if time.monotonic() - self.committed > self.commit_seconds:
                 self._commit()
-        if self.new.steps or self.step != self.committed_step:
+        if self.measured or self.new.steps or self.step != self.committed_step:
             self._commit()
         return self.statuses
-
-    @property
-    def step(self) -> int:
-        """Steps taken by the active runs."""
-        return int(self.state.step)
 
     def _resume(self, starts: Callable[[], list[Model]]) -> None:
         """The last committed state, or the state before the first step."""
@@ -115,28 +133,60 @@ class Trainer:
         self.active = active
         self.state = take(from_arrays(outline(self.batch.runs), self.whole), active)
         self.data = take(self.whole_data, active)
+        self.step = int(self.state.step)
+        self.enqueued, self.steps_a_wait = 0, 1
 
     def _advance(self, target: int) -> None:
         """Steps up to the next mark, in calls short enough to be interrupted between."""
         while self.step < target and not self.interrupted():
-            count = min(self.steps_a_call, target - self.step)
-            started = time.monotonic()
-            self.state = jax.block_until_ready(self.advance(self.state, self.data, count))
-            seconds = max(time.monotonic() - started, 1e-6)
+            count = min(self.steps_a_wait - self.enqueued, target - self.step)
+            if not self.enqueued:
+                self.waited = time.monotonic()
+            with self._noting_compilation("advance"):
+                self.state = self.advance(self.state, self.data, count)
+            self.step += count
             self.trained += count * len(self.active)
-            self.steps_a_call = max(1, min(2 * self.steps_a_call, int(count * CALL_SECONDS / seconds)))
+            self.enqueued += count
+            if not self.ahead or self.enqueued >= self.steps_a_wait:
+                self._wait()
+
+    def _wait(self) -> None:
+        """Waits for everything handed to the device, and settles how much it is handed the next time."""
+        for one in self.measured:
+            values: dict[str, np.ndarray] = jax.device_get(one.values)
+            self.history.append(one.step, self.active, values)
+            self.new.steps.append(one.step)
+            self.new.measures.append(values)
+            if self.ahead:
+                self._tick("training", one)
+        self.measured = []
+        jax.block_until_ready(self.state)
+        if self.enqueued:
+            seconds = max(time.monotonic() - self.waited, 1e-6)
+            wanted = int(self.enqueued * (AHEAD_SECONDS if self.ahead else CALL_SECONDS) / seconds)
+            self.steps_a_wait, self.enqueued = max(1, min(2 * self.steps_a_wait, wanted)), 0
 
     def _log(self) -> None:
         """Measures the active runs; where weights are kept, runs that have ended leave."""
-        step = self.step
-        measured: dict[str, np.ndarray] = jax.device_get(self.measure(self.state, self.data))
-        self.history.append(step, self.active, measured)
-        self.new.steps.append(step)
-        self.new.measures.append(measured)
+        with self._noting_compilation("measure"):
+            values = self.measure(self.state, self.data)
+        self.measured.append(_Measured(step=self.step, trained=self.trained, values=values))
         out_of_time = self._out_of_time()
-        if step in self.kept or out_of_time:
-            self.new.checkpoints[step] = jax.device_get(named_parameters(self.state.model))
+        deciding = self.step in self.kept or out_of_time
+        if deciding or not self.ahead:
+            self._wait()
+        if deciding:
+            self.new.checkpoints[self.step] = jax.device_get(named_parameters(self.state.model))
             self._decide(out_of_time)
+
+    @contextmanager
+    def _noting_compilation(self, what: str) -> Generator[None]:
+        """Counts the first call of a program for so many runs as its compilation; calls return before they are done."""
+        key, started = (what, len(self.active)), time.monotonic()
+        yield
+        if key not in self.compiled:
+            self.compiled.add(key)
+            self.compiling += time.monotonic() - started
 
     def _out_of_time(self) -> bool:
         budget = self.batch.runs[0].stop.seconds
@@ -154,6 +204,7 @@ class Trainer:
 
     def _commit(self) -> None:
         """One transaction with everything since the last."""
+        self._wait()
         self._tick("committing")
         for path, values in to_arrays(self.state).items():
             if values.ndim:
@@ -161,7 +212,11 @@ class Trainer:
                 self.whole[path][self.active] = values
             else:
                 self.whole[path] = values
-        seconds = round(time.monotonic() - self.began, 3)
+        spent = {
+            "seconds": round(time.monotonic() - self.began, 3),
+            "compiling_seconds": round(self.compiling, 3),
+            "run_steps": self.trained,
+        }
         new = self.new
         self.sink.commit(
             step=self.step,
@@ -173,20 +228,21 @@ class Trainer:
             state=self.whole,
             meta={
                 "statuses": [asdict(status) for status in self.statuses],
-                "sessions": [*self.sessions, self.session | {"seconds": seconds, "run_steps": self.trained}],
+                "sessions": [*self.sessions, self.session | spent],
             },
             runs=[self.batch.members[number] for number in self.active],
         )
         self.new = _Uncommitted()
         self.committed, self.committed_step = time.monotonic(), self.step
 
-    def _tick(self, doing: Doing) -> None:
-        """Tells how far the batch is."""
+    def _tick(self, doing: Doing, at: _Measured | None = None) -> None:
+        """Tells how far the batch is, or was when something was measured."""
+        step, trained = (self.step, self.trained) if at is None else (at.step, at.trained)
         steps, ended = self.batch.runs[0].steps, len(self.batch.runs) - len(self.active)
         self.watch(
             Tick(
-                done=ended * steps + len(self.active) * self.step,
-                trained=self.trained,
+                done=ended * steps + len(self.active) * step,
+                trained=trained,
                 memorised=self.history.memorised,
                 grokked=self.history.grokked,
                 doing=doing,

@@ -22,8 +22,10 @@ def mainline(scale: Scale, seeds: int) -> Iterator[Run]:
 def setting(scale: Scale, seed: int) -> Run:
     """The main setting: the published one, or the small one that shows the same phases in a minute.
 
-    The small one's modulus is the smallest prime tried (53, 59) at which most networks grok within the budget:
-    of seeds 0 to 7, within 6,000 steps, 3 at P = 53 and 7 at P = 59.
+    The small one was chosen among seven settings by seeds 0 to 7: most networks grok well within the budget, and
+    training stays smooth. At P = 53 with learning rate 3e-3 and decay 1 only three of eight had by step 4,500; at
+    P = 59 seven of eight, but now and then a network's trigonometric share fell below 0.9 again afterwards, which
+    the smaller steps of learning rate 2e-3 with decay 1.5 (nearly the same product) did not show.
     """
     if scale == "paper":
         return Run(seed=seed, logging=Schedule(every=100), checkpoints=Schedule(every=1000, growth=2.0))
@@ -31,7 +33,7 @@ def setting(scale: Scale, seed: int) -> Run:
         task=TaskSettings(operation="add", modulus=59),
         split=SplitSettings(fraction=0.4),
         model=TransformerSettings(d_model=64, d_mlp=128, heads=4),
-        optimiser=OptimiserSettings(learning_rate=3e-3, weight_decay=1.0),
+        optimiser=OptimiserSettings(learning_rate=2e-3, weight_decay=1.5),
         seed=seed,
         steps=6000,
         logging=Schedule(every=50),

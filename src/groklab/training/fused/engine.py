@@ -21,8 +21,10 @@ from jaxtyping import Float, Int
 
 from groklab.models import named_parameters
 from groklab.models.inputs import OPERAND
+from groklab.models.settings import TransformerSettings
 from groklab.tasks import Task
 from groklab.training.fused.adamw import adamw, squares
+from groklab.training.fused.choose import fits
 from groklab.training.fused.examples import examples
 from groklab.training.fused.fold import fold, unfold
 from groklab.training.fused.layout import Pairs, Room, Sizes, Weights, pairs, room, weights
@@ -115,6 +117,7 @@ def _sources() -> str:
 def sizes_of(run: Run, task: Task) -> Sizes:
     """The lengths of a run's axes."""
     model = run.model
+    assert isinstance(model, TransformerSettings), fits(run)
     return Sizes(
         v=task.vocabulary, s=task.length, d=model.d_model, h=model.heads, k=model.head_width, m=model.d_mlp,
         c=task.vocabulary if model.classes is None else model.classes, e=task.elements,

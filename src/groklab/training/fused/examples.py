@@ -14,12 +14,10 @@ from groklab.training.fused.product import product
 def examples(r, pairs, part, width):
     """The summed loss of one part of the examples; fills the part's gradients in the room `r`.
 
-    `width` is the number of neurons. Both parts of `dtable_a` and `dlevel` are one array: no a is in both.
+    `width` is the number of neurons. The parts share `dtable_a` and `dlevel`, which `fold`
+    clears: no a is in both.
     """
     total = len(r.constant)
-    if part == 0:
-        clear(r.dtable_a)
-        clear(r.dlevel)
     start, stop = (0, pairs.middle) if part == 0 else (pairs.middle, len(pairs.a))
     clear(r.dtable_b[part])
     clear(r.dscore_b[part])

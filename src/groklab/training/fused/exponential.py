@@ -62,7 +62,7 @@ def _exp(x: Any) -> Any:
         series = series * r + _TAYLOR[2]
         series = series * r + _TAYLOR[1]
         series = series * r + _TAYLOR[0]
-        return series * _power_of_two(np.int32(k))
+        return series * _power_of_two(np.int32(k))  # pyright: ignore[reportCallIssue]
 
     return single if x == types.float32 else double
 

@@ -9,13 +9,25 @@ Axes as in `layout`.
 import math
 
 from groklab.training.fused.attention import mix, unmix
-from groklab.training.fused.loops import add, against, clear, compiled, copy, join, outer, scale, times, transpose
+from groklab.training.fused.loops import (
+    add,
+    against,
+    clear,
+    compiled,
+    copy,
+    empty,
+    join,
+    outer,
+    scale,
+    times,
+    transpose,
+)
 from groklab.training.fused.product import product
 
 
 @compiled
 def fold(w, r, spots):
-    """Fills the tables of the room `r` from the weights `w`."""
+    """Fills the tables of the room `r` from the weights `w`, and clears the gradients that the parts share."""
     W_O, W_in, W_U, J, M = w.W_O, w.W_in, w.W_U, r.J, r.M
     heads, k, d = W_O.shape
     v, m, j = len(w.W_E), W_in.shape[1], J.shape[1]
@@ -47,6 +59,8 @@ def fold(w, r, spots):
     scale(r.constant[m:], w.b_U, one)
     times(r.constant, r.c0, J)
     times(r.constant[m:], w.b_out, W_U)
+    clear(r.dtable_a)
+    clear(r.dlevel)
 
 
 @compiled
@@ -131,10 +145,10 @@ def ask(query, scoring, x, W_Q, b_Q, W_K):
 def unask(query, dscoring, x, W_Q, W_K, dW_Q, db_Q, dW_K, dx):
     """The gradient of `ask`."""
     heads, d, k = W_Q.shape
-    zero, root = x.dtype.type(0), x.dtype.type(1 / math.sqrt(k))
-    scale(dx, dx, zero)
+    root = x.dtype.type(1 / math.sqrt(k))
+    empty(dx)
     for h in range(heads):
-        scale(db_Q[h], query[h], zero)
+        empty(db_Q[h])
         for n in range(d):
             scale(dW_K[h, n], query[h], dscoring[n, h])
             add(db_Q[h], W_K[h, n], root * dscoring[n, h])
@@ -146,8 +160,7 @@ def unask(query, dscoring, x, W_Q, W_K, dW_Q, db_Q, dW_K, dx):
 @compiled
 def sums(dconstant, da, db):
     """The constant's gradient: a head's attentions sum to 1, so its two tables' gradients add up to it."""
-    zero = da.dtype.type(0)
-    scale(dconstant, dconstant, zero)
+    empty(dconstant)
     for a in range(len(da)):
         for i in range(len(dconstant)):
             dconstant[i] += da[a, i] + db[a, i]
@@ -157,16 +170,16 @@ def sums(dconstant, da, db):
 def unfold_constant(w, g, r, m):
     """Through c0 J + [b_in, b_out W_U + b_U], where c0 = x + b_O + b_V W_O."""
     heads, k, d = w.W_O.shape
-    one, zero = r.x.dtype.type(1), r.x.dtype.type(0)
+    one = r.x.dtype.type(1)
     dconstant, db_V, b_V = r.dconstant, g.b_V.reshape(heads * k), w.b_V.reshape(heads * k)
     scale(g.b_in, dconstant[:m], one)
     scale(g.b_U, dconstant[m:], one)
     outer(r.dJ, r.c0, dconstant)
     outer(r.dJ[:, m:], w.b_out, dconstant[m:])
-    scale(g.b_out, r.c0, zero)
+    empty(g.b_out)
     against(g.b_out, w.W_U, dconstant[m:])
-    scale(g.b_O, r.c0, zero)
+    empty(g.b_O)
     against(g.b_O, r.J, dconstant)
     outer(g.W_O.reshape(heads * k, d), b_V, g.b_O)
-    scale(db_V, b_V, zero)
+    empty(db_V)
     against(db_V, w.W_O.reshape(heads * k, d), g.b_O)

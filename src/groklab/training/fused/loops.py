@@ -9,15 +9,21 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
-"""What the compiler may assume in loops; infinities and NaN keep their meaning."""
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    # What the compiler may assume in loops; infinities and NaN keep their meaning.
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""How a function is compiled that only compiled functions call: without Python's wrappers or its lock."""
 
 
 def compiled(function: F) -> F:
-    """The function compiled, to be called by compiled functions alone; it holds no interpreter lock."""
-    return numba.njit(nogil=True, fastmath=FAST, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        function
-    )
+    """The function, compiled for compiled callers."""
+    made: Any = numba.njit(**OPTIONS)(function)
+    return made
 
 
 @compiled
@@ -87,6 +93,14 @@ def add(out, x, factor):
     """out += factor x, for vectors."""
     for i in range(len(out)):
         out[i] += factor * x[i]
+
+
+@compiled
+def empty(out):
+    """out = 0, for a vector; whatever was in it, NaN too, is gone."""
+    zero = out.dtype.type(0)
+    for i in range(len(out)):
+        out[i] = zero
 
 
 @compiled

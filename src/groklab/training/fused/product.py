@@ -26,8 +26,10 @@ ROWS = 4 if VECTOR_BYTES == 32 else 8
 """Rows of a tile: with two vectors each, what the registers hold."""
 
 
-def _tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
+def _tile(rows: int, *, masked: bool) -> Callable[..., None]:
     """A loop over the depth for a tile of the result, written in LLVM's vectors; the last columns masked or not."""
+
+    vectors = 2
 
     @intrinsic
     def tile(
@@ -50,7 +52,7 @@ def _tile(rows: int, vectors: int, masked: bool) -> Callable[..., None]:
             # A function of its own: compiled once, not once for every call.
             arguments = arguments[:-1]
             kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-            function = _declared(builder.module, f"groklab_tile_{rows}_{vectors}_{masked}_{unit}", kind)
+            function = _declared(builder.module, f"groklab_tile_{rows}_{masked}_{unit}", kind)
             if not function.blocks:
                 function.linkage = "internal"
                 function.attributes.add("noinline")
@@ -164,35 +166,28 @@ def _declared(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Functio
     return module.globals[name] if name in module.globals else ir.Function(module, kind, name)
 
 
-_full, _full_row = _tile(ROWS, 2, False), _tile(1, 2, False)
-_two, _two_row = _tile(ROWS, 2, True), _tile(1, 2, True)
-_one, _one_row = _tile(ROWS, 1, True), _tile(1, 1, True)
+_whole = _tile(ROWS, masked=False)
+_edge = _tile(ROWS, masked=True)
+_row = _tile(1, masked=True)
 
 
 @compiled
 def _tiles(out, out_row, left, left_row, left_step, right, right_step, rows, columns, depth, add, unit, size):
-    lanes = VECTOR_BYTES // size
+    span = 2 * VECTOR_BYTES // size
     even = rows - rows % ROWS
     for i in range(0, even, ROWS):
         to, of = out + i * out_row, left + i * left_row
-        for j in range(0, columns, 2 * lanes):
+        for j in range(0, columns, span):
             x, y, rest = to + j * size, right + j * size, columns - j
-            if rest >= 2 * lanes:
-                _full(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
-            elif rest > lanes:
-                _two(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
+            if rest >= span:
+                _whole(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
             else:
-                _one(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
+                _edge(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
     for i in range(even, rows):
         to, of = out + i * out_row, left + i * left_row
-        for j in range(0, columns, 2 * lanes):
-            x, y, rest = to + j * size, right + j * size, columns - j
-            if rest >= 2 * lanes:
-                _full_row(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
-            elif rest > lanes:
-                _two_row(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
-            else:
-                _one_row(x, out_row, of, left_row, left_step, y, right_step, depth, rest, add, unit)
+        for j in range(0, columns, span):
+            x, y = to + j * size, right + j * size
+            _row(x, out_row, of, left_row, left_step, y, right_step, depth, columns - j, add, unit)
 
 
 @compiled
