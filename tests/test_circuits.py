@@ -381,8 +381,11 @@ def test_a_network_of_another_task_is_refused():
 def test_every_neuron_has_a_spectrum_and_together_they_are_the_pooled_one():
     task = task_of("add", 11)
     basis = Basis.of(task)
-    anatomy = Anatomy(drawn(TransformerSettings(d_model=12, heads=2, d_mlp=9), task), task, basis.pairs, basis.classes)
-    spectra = neuron_spectra(anatomy.neurons, basis)
+    model = drawn(TransformerSettings(d_model=12, heads=2, d_mlp=9), task)
+    anatomy = Anatomy(model, task, basis.pairs, basis.classes)
+    spectra = neuron_spectra(model, task)
+    with pytest.raises(Mistake, match="no neurons"):
+        neuron_spectra(drawn(TransformerSettings(d_model=8, heads=2, d_mlp=0), task), task)
     found, _ = read_neurons(anatomy.neurons, anatomy.W_L, basis)
     np.testing.assert_allclose(np.sqrt((spectra**2).sum(axis=0)), found.spectrum, rtol=1e-4, atol=1e-4)
     waves = np.abs(np.fft.fft2(anatomy.neurons[:, 4].reshape(11, 11).astype(float))) / 11

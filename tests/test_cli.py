@@ -151,7 +151,7 @@ def trained(monkeypatch):
 
     asked = Asked(calls)
 
-    def run(study, out, watch):
+    def run(study, out, watch, precision):
         asked.append((study, Path(out)))
         counts = {"total": 30_000, "runs": 5, "memorised": 2, "grokked": 1}
         watch(Progress(done=12_000, trained=asked.new, doing="training", **counts))

@@ -1,6 +1,7 @@
 """Predicted memory against measured memory; smaller batches instead of a crash; an accelerator kept ahead."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,18 +56,20 @@ from groklab.training.step import advance_program
 
 jax.config.update("jax_disable_most_optimizations", True)
 run = Run().replace({"modulus": 61, "d_model": 64, "d_mlp": 512, "fraction": 0.9})
-runs = tuple(run.replace({"seed": seed}) for seed in range(int(sys.argv[1])))
-predicted, splits = demand(runs, (), "xla"), [Split.of(Task.of(run.task), r.split, r.data_seed) for r in runs]
-program = advance_program(run, Task.of(run.task))
-compiled = program.lower(*shapes(runs), jnp.int32(1)).compile()
-initial_state(runs, [initial_model(r) for r in runs])
-gc.collect()
-Path("/proc/self/clear_refs").write_text("5")
-before = memory("VmRSS")
-whole, given = initial_state(runs, [initial_model(r) for r in runs]), data_of(runs, splits)
-state, data = take(whole, np.arange(len(runs))), take(given, np.arange(len(runs)))
-jax.block_until_ready(compiled(state, data, jnp.int32(2)))
-print(predicted, memory("VmHWM") - before)
+for count in map(int, sys.argv[1:]):
+    runs = tuple(run.replace({"seed": seed}) for seed in range(count))
+    predicted, splits = demand(runs, (), "xla"), [Split.of(Task.of(run.task), r.split, r.data_seed) for r in runs]
+    program = advance_program(run, Task.of(run.task))
+    compiled = program.lower(*shapes(runs), jnp.int32(1)).compile()
+    initial_state(runs, [initial_model(r) for r in runs])
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    whole, given = initial_state(runs, [initial_model(r) for r in runs]), data_of(runs, splits)
+    state, data = take(whole, np.arange(count)), take(given, np.arange(count))
+    jax.block_until_ready(compiled(state, data, jnp.int32(1)))
+    print(predicted, memory("VmHWM") - before, flush=True)
+    del whole, given, state, data
 """
 
 
@@ -81,22 +84,24 @@ def small(number: int = 0, **more: Any) -> Run:
     return gl.studies.nanda.mainline("laptop", seeds=1).replace(SMALL).runs[0].replace({"seed": number} | more)
 
 
-@pytest.mark.parametrize("runs", [9, 15])
-def test_the_memory_of_a_batch_is_predicted_within_a_fifth(runs: int) -> None:
+def test_the_memory_of_a_batch_is_predicted_within_a_fifth() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         pytest.skip("this system does not tell a process its peak memory")
-    done = subprocess.run([sys.executable, "-c", MEASURE, str(runs)], capture_output=True, text=True, check=True)
-    predicted, measured = map(int, done.stdout.split())
-    assert measured > 100e6
-    assert predicted == pytest.approx(measured, rel=0.2)
+    # What is freed goes back to the system at once, so that the second batch is measured like the first.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, "9", "15"], capture_output=True, text=True, check=True, env=environment
+    )
+    for line in done.stdout.splitlines():
+        predicted, measured = map(int, line.split())
+        assert measured > 100e6
+        assert predicted == pytest.approx(measured, rel=0.2)
 
 
-def test_memory_grows_with_the_runs_and_the_fused_step_counts_its_arrays() -> None:
-    runs = tuple(small(seed) for seed in range(8))
-    few, many = demand(runs[:2], (), "xla"), demand(runs, (), "xla")
-    assert 2 * few < many < 5 * few
+def test_the_fused_step_counts_its_arrays() -> None:
+    runs = tuple(small(seed) for seed in range(2))
     rooms = [fused_demand(runs[:count]) for count in (1, 2)]
     # One run: a weight vector, its gradient and two moments of float32, the examples' four numbers, and a room.
     parameters = sum(leaf.size for leaf in jax.tree.leaves(initial_model(runs[0])))

@@ -12,6 +12,7 @@ PUBLIC = {
     "groklab": "Mistake Record Run StoreError circuits engines groups measures models open report run studies tasks training",
     "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
     "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
+    "groklab.bench": "benchmark write_page",
     "groklab.engines": "Progress Watch run",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.measures": "Labels Measure View built_in gini masked_mean measure",

@@ -1,5 +1,6 @@
 """Our own trainer, taken by the step."""
 
+import dataclasses
 from typing import Any, Literal, TypeVar
 
 import jax
@@ -12,7 +13,7 @@ from groklab.tasks import Split, Task
 from groklab.training.backend import backend
 from groklab.training.memory import demand
 from groklab.training.settings import Run
-from groklab.training.state import data_of, initial_model, initial_state, take
+from groklab.training.state import Data, data_of, initial_model, initial_state, take
 from groklab.training.step import measuring
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Ours:
         self.state = take(initial_state(self.batch, models), rows)
         self.data = take(data_of(self.batch, splits), rows)
         if bits == 64:
-            self.state, self.data = _wide(self.state), _wide(self.data)
+            self.state, self.data = _wide(self.state), _exact(_wide(self.data), self.batch)
 
     def steps(self, count: int) -> None:
         """Takes so many steps of every run."""
@@ -60,6 +61,17 @@ def _wide(tree: T) -> T:
     """The tree with float64 for float32."""
     wide = lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf  # noqa: E731
     return jax.tree.map(wide, tree)
+
+
+def _exact(data: Data, runs: tuple[Run, ...]) -> Data:
+    """The data with rates and weights that were not rounded to float32."""
+    kept = data.weight > 0
+    return dataclasses.replace(
+        data,
+        weight=kept / kept.sum(axis=1, keepdims=True),
+        learning_rate=jax.numpy.array([run.optimiser.learning_rate for run in runs]),
+        weight_decay=jax.numpy.array([run.optimiser.weight_decay for run in runs]),
+    )
 
 
 def start(run: Run) -> dict[str, Any]:

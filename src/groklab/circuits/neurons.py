@@ -9,9 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from groklab.circuits.anatomy import Anatomy
 from groklab.circuits.basis import Basis
 from groklab.circuits.periodic import CHUNK, merged, pair_coefficients, term_power
 from groklab.circuits.projections import term_mask
+from groklab.errors import Mistake
+from groklab.models import Model
+from groklab.tasks.task import Task
 
 MARK = 0.85
 """Share from which a neuron counts as one of its frequency (the paper's)."""
@@ -100,13 +104,18 @@ def read_neurons(
     return summary, change
 
 
-def neuron_spectra(neurons: Float[np.ndarray, "pair m"], basis: Basis) -> Float[np.ndarray, "m 1+k 1+k"]:
+def neuron_spectra(model: Model, task: Task) -> Float[np.ndarray, "m 1+k 1+k"]:
     """Each neuron's norms over the pairs by frequency in x and in y, the constant first.
 
-    The pairs are in the order of the basis. Their squares, summed over the neurons, are those of
-    `Neurons.spectrum`. At P = 113 a neuron has 57 x 57 norms, so a network's are had when asked for and not kept.
+    Their squares, summed over the neurons, are those of `Neurons.spectrum`. At P = 113 a neuron has 57 x 57
+    norms, so a network's are had when asked for and not kept. Raises `Mistake` where there are no neurons, and for
+    a task that is no group's product.
     """
-    order = basis.order
+    basis = Basis.of(task)
+    anatomy = Anatomy(model, task, basis.pairs, basis.classes)
+    if not anatomy.has_neurons:
+        raise Mistake(f"a {anatomy.architecture} has no neurons to have spectra")
+    neurons, order = anatomy.neurons, basis.order
     spectra: list[np.ndarray] = []
     for start in range(0, neurons.shape[1], CHUNK):
         values = neurons[:, start : start + CHUNK].reshape(order, order, -1)

@@ -24,12 +24,12 @@ def page(paths: Sequence[str]) -> str:
     parts = [
         "# The Fourier circuit, published and ours\n",
         "Networks trained on modular addition, each taken apart at its last step by `groklab circuit`, beside the "
-        "numbers of Nanda et al. 2023 for their main run (P = 113, one network, 40,000 epochs). What each number means: "
-        "[circuits](../circuits.md).\n",
+        "numbers of Nanda et al. 2023 for their main run (P = 113, one network, 40,000 epochs). What each number "
+        "means: [circuits](../circuits.md).\n",
         f"Ours were trained for {' and '.join(lengths)}. Only the paper scale has the published task and network; "
-        "losses at laptop scale are there to be compared with each other, not with the published ones. A cell is the mean "
-        "over all networks of its column, and over all directions, heads or frequencies of a network where there are "
-        "several; the least and the largest value stand in brackets. Losses are in nats, on all pairs.\n",
+        "losses at laptop scale are there to be compared with each other, not with the published ones. A cell is the "
+        "mean over all networks of its column, and over all directions, heads or frequencies of a network where there "
+        "are several; the least and the largest value stand in brackets. Losses are in nats, on all pairs.\n",
         "## The numbers\n",
         *(
             f"{len(circuits) - len(shown[name])} of {len(circuits)} networks of {name} have no key frequencies "

@@ -107,9 +107,9 @@ ROWS = (
         "433 of 512 (84.6%)",
         _neurons(_clustered),
         True,
-        note="A count above a mark moves much when shares move little; the share of the neurons' variance, weighed by what "
-        "they write, stands with each network below. Number of neurons at laptop scale, length of training and key "
-        "frequencies differ from the published run; we have not separated their effects.",
+        note="A count above a mark moves much when shares move little; the share of the neurons' variance, weighed by "
+        "what they write, stands with each network below. Number of neurons at laptop scale, length of training and "
+        "key frequencies differ from the published run; we have not separated their effects.",
     ),
     Row("logits: constant and 8 terms a key kept", "7.24e-8", _loss("keep_terms")),
     Row("logits: constant and sum directions kept", "5.55e-8", _loss("keep_sums")),
@@ -146,8 +146,8 @@ ROWS = (
         "19.1",
         _loss("heads_alone"),
         note="Ours sets the stream from the embedding and position of `=` to 0, for neurons and logits alike; heads "
-        "still read all tokens. The stream is the same for all pairs, a bias as it were, so the cost depends on how much of "
-        "the neurons' bias a network put there. No other reading that we tried gives the published number "
+        "still read all tokens. The stream is the same for all pairs, a bias as it were, so the cost depends on how "
+        "much of the neurons' bias a network put there. No other reading that we tried gives the published number "
         "([circuits](../circuits.md#the-path-around-attention)).",
     ),
     Row("loss with all other frequencies removed, over the loss before", "below 1", _gain),
