@@ -30,19 +30,22 @@ test: $(READY)  ## lint, types, and every test with its coverage
 	@rm -f .coverage*
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=90
 
-test-interop: $(READY)  ## the real TransformerLens on our weights, in an environment of its own (downloads PyTorch)
-	@echo "groklab: making the environment in .venv-interop, with TransformerLens and PyTorch"
+test-interop: $(READY) .venv-interop/.ready  ## our weights in the real TransformerLens (downloads PyTorch)
+	@.venv-interop/bin/python -m pytest tests/interop
+
+.venv-interop/.ready: tests/interop/requirements.txt pyproject.toml
+	@echo "groklab: making .venv-interop with PyTorch and TransformerLens (on ordinary Linux: gigabytes, with CUDA)"
 	@test -x .venv-interop/bin/python || $(PYTHON) -m venv .venv-interop
 	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
 	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -e .
-	@.venv-interop/bin/python -m pytest tests/interop
+	@touch $@
 
 check: $(READY)  ## lint and types only
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 	@$(BIN)/pyright
 
-bench: $(READY)  ## steps a second, beside the reference implementation
-	@$(BIN)/groklab bench
+bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch
+	@$(BIN)/groklab bench --torch .venv-interop/bin/python
 
 docs: $(READY)  ## the pages that are made from stored results
 	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md

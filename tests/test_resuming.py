@@ -133,7 +133,7 @@ def test_a_study_that_is_done_is_not_trained_again(tmp_path: Path) -> None:
 def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None:
     small = study().replace({"steps": 20})
     gl.run(small, tmp_path / "store")
-    with pytest.raises(gl.StoreError, match=r"weight_decay: 1\.0 -> 0\.5.*choose another --out"):
+    with pytest.raises(gl.StoreError, match=r"weight_decay: 1\.5 -> 0\.5.*choose another --out"):
         gl.run(small.replace({"weight_decay": 0.5}), tmp_path / "store")
 
 
@@ -144,9 +144,7 @@ def test_a_run_can_start_from_another(tmp_path: Path) -> None:
     parent = study().runs[0].replace({"steps": 50})
     sizes = (20, 25)
     children = [
-        dataclasses.replace(
-            parent, start=parent, split=gl.tasks.SplitSettings(size=size, seed=0), steps=30
-        )
+        dataclasses.replace(parent, start=parent, split=gl.tasks.SplitSettings(size=size, seed=0), steps=30)
         for size in sizes
     ]
     record = gl.run(Study(name="test/children", scale="laptop", runs=tuple(children)), tmp_path / "store")

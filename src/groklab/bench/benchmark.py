@@ -49,7 +49,7 @@ class Benchmark:
         self.kinds = ("xla",) if self.accelerated else ("xla", "fused")
         self.batches = (8, 64, 200) if self.accelerated else (2, 5, 8)
         main, laptop = setting("paper", 0), setting("laptop", 0)
-        # At the laptop setting's own rate, three times as large, rounding grows too fast to compare curves by the step.
+        # At the laptop setting's own, larger rate rounding grows too fast to compare curves by the step.
         same_rate = {"learning_rate": main.optimiser.learning_rate}
         self.settings = {"main": main, "laptop": laptop.replace(same_rate)}
         for name, run in self.settings.items():

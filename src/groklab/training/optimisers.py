@@ -13,7 +13,7 @@ def rate(settings: OptimiserSettings, steps: int, step: Int[Array, ""]) -> Float
     Step 0 is the first; it has rate 1 / warmup. (The released code of Nanda et al. 2023 starts from 0, which
     only spends one step on nothing.)
     """
-    share = jnp.asarray(1.0)
+    share = jnp.float32(1.0)
     if settings.warmup:
         share = jnp.minimum(share, (step + 1) / settings.warmup)
     if settings.cooldown:
