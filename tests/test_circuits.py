@@ -26,7 +26,7 @@ from groklab.circuits import (
 )
 from groklab.circuits.anatomy import Anatomy
 from groklab.circuits.attention import Attention
-from groklab.circuits.key_frequencies import outliers
+from groklab.circuits.key_frequencies import outlier_rule, outliers
 from groklab.circuits.neuron_logit import read_neuron_logit
 from groklab.circuits.neurons import read_neurons
 from groklab.circuits.periodic import on_all_pairs
@@ -376,6 +376,68 @@ def test_a_network_of_another_task_is_refused():
         take_apart(lookup_network([0], [1], [1], 7), task_of("add", 11))
     with pytest.raises(Mistake, match="no group's product"):
         Basis.of(task_of("squares", 7))
+
+
+def test_tokens_and_answers_must_be_those_of_the_task():
+    for modulus in (19, 29):
+        with pytest.raises(Mistake, match=f"24 tokens.*add:{modulus} needs {modulus + 1}"):
+            take_apart(trigonometric_transformer(23, AMPLITUDES), task_of("add", modulus))
+    wrong = drawn(TransformerSettings(d_model=8, heads=2, d_mlp=6, classes=9), task_of("add", 7))
+    with pytest.raises(Mistake, match="8 tokens, 9 answers"):
+        take_apart(wrong, task_of("add", 7))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(value):
+    model = trigonometric_transformer(7, {2: 9.0})
+    leaves = {name: np.array(leaf) for name, leaf in named_parameters(model).items()}
+    leaves["blocks.0.mlp.W_in"][0, 1] = value
+    with pytest.raises(Mistake, match=r"weights are not finite \(blocks\.0\.mlp\.W_in hold.*another --step") as caught:
+        take_apart(with_parameters(model, leaves), task_of("add", 7))
+    assert "\n" not in str(caught.value)
+
+
+def test_products_are_asked_for_in_full_precision(monkeypatch):
+    from groklab.circuits import anatomy
+
+    seen = []
+
+    def watched(function):
+        def run(*given):
+            products = str(jax.make_jaxpr(function)(*given)).split("dot_general[")[1:]
+            seen.extend("Precision.HIGHEST, Precision.HIGHEST" in product for product in products)
+            return function(*given)
+
+        return run
+
+    for name in ("_logits", "_neurons"):
+        monkeypatch.setattr(anatomy, name, watched(getattr(anatomy, name)))
+    task = task_of("add", 7)
+    model = trigonometric_transformer(7, {2: 9.0})
+    take_apart(model, task)
+    in_taking_apart = len(seen)
+    neuron_spectra(model, task)
+    assert len(seen) > in_taking_apart > 0
+    assert all(seen)
+
+
+def test_a_page_that_cannot_be_written_is_a_mistake(tmp_path):
+    from groklab.circuits.drawing import write_page
+
+    task = task_of("add", 7)
+    circuit = take_apart(trigonometric_transformer(7, {2: 9.0}), task)
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "y.html", tmp_path):
+        with pytest.raises(Mistake, match=r"cannot write the page .*; give another --out"):
+            write_page(circuit, place)
+
+
+def test_stable_is_a_factor_of_sqrt_2_to_either_side():
+    spectrum = np.array([100.0, 1, 1, 1, 1, 1, 1])
+    for second, stable in {13.0: False, 15.0: True, 9.0: False, 6.0: True}.items():
+        norms = spectrum.copy()
+        norms[1] = second
+        assert outlier_rule("W_L", norms, tuple(range(1, 8))).stable == stable
 
 
 def test_every_neuron_has_a_spectrum_and_together_they_are_the_pooled_one():

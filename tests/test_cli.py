@@ -37,6 +37,12 @@ MISTAKES = {
     "run nanda/mainline --set split.size=9999 --set fraction=null": ["9999", "3481"],
     "run nanda/mainline --set split.size=0 --set fraction=null": ["empty training set"],
     "report a b": ["--out"],
+    "show nowhere": ["no folder", "nowhere"],
+    "report nowhere": ["no folder", "nowhere"],
+    "run nanda/mainline --set steps=100000000000000": ["2^31"],
+    "run nanda/mainline --set steps=2000000000": ["logging.every 50", "raise it to 2001"],
+    "run nanda/mainline --set learning_rate=1e300": ["learning_rate", "float32"],
+    "run nanda/mainline --out /proc/groklab": ["/proc/groklab", "choose another"],
     "--versoin": ["--versoin", "--version"],
 }
 
@@ -143,6 +149,8 @@ def test_set_reaches_every_run_with_its_type():
 def trained(monkeypatch):
     """Stands for training: keeps what was asked, tells of two steps, gives a made-up record."""
     calls = []
+    monkeypatch.setattr("groklab.cli.must_be_store", lambda folder: None)
+    monkeypatch.setattr("groklab.cli_run.must_be_free", lambda folder: None)
 
     class Asked(list):
         record: FakeRecord = fake_record()

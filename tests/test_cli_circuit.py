@@ -5,6 +5,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from groklab.cli import main
 from groklab.models import named_parameters
@@ -18,6 +19,14 @@ WAVES = {2: 9.0, 5: 7.0}
 def weights(tmp_path):
     save_weights(trigonometric_transformer(13, WAVES), tmp_path / "w.safetensors")
     save_weights(quadratic_network(13, WAVES), tmp_path / "named.safetensors", task="add:13")
+    leaves = {name: np.array(leaf) for name, leaf in named_parameters(trigonometric_transformer(13, WAVES)).items()}
+    save_file({"embed.W_E": leaves["embed.W_E"]}, tmp_path / "part.safetensors")
+    leaves["unembed.W_U"][0, 0] = np.nan
+    save_file(leaves, tmp_path / "nan.safetensors")
+    _, config = save_weights(
+        trigonometric_transformer(13, WAVES), tmp_path / "lens.safetensors", layout="transformer-lens"
+    )
+    config.write_text("")
     return tmp_path
 
 
@@ -40,6 +49,13 @@ def test_a_weights_file_is_taken_apart(weights, capsys):
         ("circuit w.safetensors", ["w.safetensors", "--task add:113"]),
         ("circuit w.safetensors --task ad:13", ["'ad'", "add"]),
         ("circuit w.safetensors --task add:17", ["add:17", "needs"]),
+        ("circuit w.safetensors --task add:11", ["add:11", "needs", "14 tokens"]),
+        ("circuit named.safetensors --task multiply:13", ["add:13", "multiply:13", "leave --task out"]),
+        (f"circuit {'x' * 300}.safetensors --task add:13", ["cannot read", "too long"]),
+        ("circuit part.safetensors --task add:13", ["part.safetensors", "no unembed.W_U"]),
+        ("circuit nan.safetensors --task add:13", ["not finite"]),
+        ("circuit lens.safetensors --task add:13", ["lens.json", "no JSON object"]),
+        ("circuit w.safetensors --task add:13 --out w.safetensors/y.html", ["cannot write the page", "y.html"]),
         ("circuit w.safetensors --run 1 --task add:13", ["--run", "weights file"]),
         ("circuit none.safetensors --task add:13", ["no weights file"]),
         ("circuit . --task add:13", ["--task", "weights file"]),
@@ -86,3 +102,11 @@ def test_a_run_is_taken_apart_and_exported(tmp_path, capsys, monkeypatch):
     back = named_parameters(load_weights(file))
     for name, value in named_parameters(model).items():
         np.testing.assert_array_equal(back[name], jnp.asarray(value))
+    (tmp_path / "taken").touch()
+    lost = tmp_path / "taken" / "w.safetensors"
+    for layout in ("safetensors", "transformer-lens"):
+        words = ["export", "store", "--run", "3", "--step", "40", "--format", layout, "--out", str(lost)]
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "cannot write the weights" in line
+        assert "give another --out" in line

@@ -21,7 +21,7 @@ PUBLIC = {
     "named_parameters skeleton with_parameters",
     "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "
     "mirror_curves panels sparsity_curves spectra sum_of_squares_curves trig_share_curves write_page",
-    "groklab.store": "BatchWriter Folder Manifest Reader Saved Variable provenance",
+    "groklab.store": "BatchWriter Folder Manifest Reader Saved Variable begun provenance",
     "groklab.studies": "Experiment Scale Study catalogue experiment find nanda",
     "groklab.studies.nanda": "mainline",
     "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "

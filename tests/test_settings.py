@@ -327,7 +327,7 @@ def _refusals() -> list[tuple[type[Settings], dict[str, Any], str]]:
         (transformer, {"d_model": 10}, "model.d_model 10 is no multiple of model.heads 4"),
         *((mlp, {name: 0}, f"model.{name} must be at least 1, not 0") for name in ("d_embed", "d_mlp", "classes")),
         *(
-            (rate, {name: -1}, f"optimiser.{name} must not be negative, not -1")
+            (rate, {name: -1}, f"optimiser.{name} must be 0 or more, and not beyond a float32's range, not -1")
             for name in ("learning_rate", "weight_decay", "eps", "l1", "warmup", "cooldown")
         ),
         *(
@@ -340,7 +340,9 @@ def _refusals() -> list[tuple[type[Settings], dict[str, Any], str]]:
         (StopSettings, {"window": 0}, "a window of at least 1 step"),
         (StopSettings, {"tolerance": 0}, "a tolerance above 0"),
         (StopSettings, {"seconds": 0}, "stop.seconds must be above 0, not 0"),
-        (Run, {"steps": -1}, "steps must not be negative, not -1"),
+        (Run, {"steps": -1}, "steps must be from 0 to 2^31 - 1, not -1"),
+        (Run, {"steps": 2**31}, "steps must be from 0 to 2^31 - 1"),
+        (Run, {"steps": 2**30, "logging": Schedule(every=1)}, "raise it to 1074 or more"),
         (Run, {"seed": -1}, "seed must be from 0 to 2^32 - 1, not -1"),
         (Run, {"seed": 2**32}, "seed must be from 0 to 2^32 - 1, not 4294967296"),
         (Run, {"batch_size": 0}, "batch_size must be at least 1, not 0"),

@@ -16,6 +16,7 @@ from groklab.models import (
     answer_logits,
     named_parameters,
     skeleton,
+    weight_files,
     with_parameters,
 )
 from groklab.models.weight_files import load_weights, save_weights, settings_of, task_in
@@ -118,6 +119,92 @@ def test_mistakes_are_one_line(tmp_path):
         save_weights(drawn(MLPSettings(d_embed=2, d_mlp=2)), tmp_path / "m.safetensors", layout="transformer-lens")
     with pytest.raises(Mistake, match="not 'onnx'"):
         save_weights(drawn(KINDS[0]), tmp_path / "m.safetensors", layout="onnx")
+
+
+def test_what_every_network_has_is_asked_for(tmp_path):
+    path = tmp_path / "w.safetensors"
+    whole = {name: np.asarray(value) for name, value in named_parameters(drawn(KINDS[0])).items()}
+    small = {
+        name: np.asarray(value) for name, value in named_parameters(drawn(MLPSettings(d_embed=2, d_mlp=3))).items()
+    }
+
+    def refused(weights, words):
+        save_file(weights, path)
+        with pytest.raises(Mistake, match=words) as caught:
+            load_weights(path)
+        assert "\n" not in str(caught.value)
+
+    refused({"embed.W_E": whole["embed.W_E"]}, r"w\.safetensors holds no unembed\.W_U, blocks\.0\.attn\.W_Q")
+    for weights in (whole, small):
+        for missing in weights:
+            kept = {name: value for name, value in weights.items() if name != missing}
+            if missing.rpartition(".")[2].startswith("b_"):
+                # A lone bias of a pair is left, and its partner asked for.
+                continue
+            if missing.startswith("blocks.0.mlp"):
+                refused(kept, "which the network's settings ask for|which this network does not have")
+            else:
+                refused(kept, f"(no|lack) {missing}")
+    for name in ("embed.W_E", "unembed.W_U", "blocks.0.attn.W_Q", "blocks.0.attn.W_O", "pos_embed.W_pos"):
+        refused(whole | {name: np.zeros(4, np.float32)}, rf"{name} in .* has shape \(4,\)")
+    refused(whole | {"blocks.x.attn.W_Q": whole["blocks.0.attn.W_Q"]}, "blocks are numbered")
+    uneven = released(drawn(KINDS[0])) | {"blocks.0.attn.W_O": np.zeros((8, 7), np.float32)}
+    refused(uneven, "2 heads do not share evenly")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "\x00\xff"])
+def test_a_damaged_configuration_is_named(text, tmp_path):
+    path, config = save_weights(drawn(KINDS[0]), tmp_path / "w.safetensors", layout="transformer-lens")
+    config.write_text(text)
+    with pytest.raises(Mistake, match=r"w\.json is no JSON object"):
+        load_weights(path)
+    config.write_text(json.dumps({"act_fn": "tanh"}))
+    with pytest.raises(Mistake, match="tanh"):
+        load_weights(path)
+    config.unlink()
+    load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [("{", "no JSON object"), ('{"kind": "TaskSettings"}', "are TaskSettings, not a network's")]
+)
+def test_damaged_settings_are_a_mistake(settings, words, tmp_path):
+    from groklab.tasks import TaskSettings
+
+    assert TaskSettings()
+    weights = {name: np.asarray(value) for name, value in named_parameters(drawn(KINDS[0])).items()}
+    save_file(weights, tmp_path / "w.safetensors", metadata={"groklab.settings": settings})
+    with pytest.raises(Mistake, match=words):
+        load_weights(tmp_path / "w.safetensors")
+
+
+def test_places_that_cannot_be_read_or_written_are_mistakes(tmp_path, monkeypatch):
+    model = drawn(KINDS[0])
+    (tmp_path / "file").touch()
+    for layout in ("safetensors", "transformer-lens"):
+        for place in (tmp_path / "file" / "w.safetensors", tmp_path / ("x" * 300 + ".safetensors"), tmp_path):
+            with pytest.raises(Mistake, match=r"cannot write the weights .*; give another --out"):
+                save_weights(model, place, layout=layout)
+    (tmp_path / "w.json").mkdir()
+    with pytest.raises(Mistake, match=r"cannot write .*w\.json"):
+        save_weights(model, tmp_path / "w.safetensors", layout="transformer-lens")
+    (path,) = save_weights(model, tmp_path / "new" / "w.safetensors")
+    with pytest.raises(Mistake, match=r"cannot read .*too long"):
+        load_weights(tmp_path / ("x" * 300 + ".safetensors"))
+
+    def forbidden(*given, **named):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as closed:
+        closed.setattr(type(path), "open", forbidden)
+        with pytest.raises(Mistake, match=r"cannot read .*w\.safetensors: Permission denied; give a file"):
+            load_weights(path)
+    monkeypatch.setattr(weight_files, "load_file", forbidden)
+    with pytest.raises(Mistake, match=r"cannot read .*w\.safetensors: Permission denied"):
+        load_weights(path)
+    monkeypatch.setattr("safetensors.safe_open", forbidden)
+    with pytest.raises(Mistake, match="Permission denied"):
+        task_in(path)
 
 
 def test_a_pytorch_file_needs_pytorch(tmp_path):

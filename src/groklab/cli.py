@@ -9,6 +9,7 @@ import typer
 
 from groklab import cli_usage
 from groklab.errors import Mistake, unknown
+from groklab.store.places import must_be_store
 
 EPILOG = """
 
@@ -131,6 +132,7 @@ def run(
 @app.command(epilog="[bold]Example[/]\n\ngroklab show runs/demo" + EPILOG)
 def show(folder: Folder, json: Json = False) -> None:
     """Show a row a run: how it stands, when it memorised and grokked, its last losses."""
+    must_be_store(folder)
     import groklab
     from groklab import cli_tables
 
@@ -152,6 +154,8 @@ def report(
     """Write one self-contained HTML page of curves, spectra and tables, which opens offline."""
     if out is None and len(folders) > 1:
         raise Mistake(f"{len(folders)} folders are given, so the page needs a name: add --out FILE.html")
+    for folder in folders:
+        must_be_store(folder)
     import groklab
     from groklab import cli_tables
     from groklab.report import write_page

@@ -64,27 +64,30 @@ def export(folder: Path, run: int, step: int | None, layout: str, out: Path) -> 
     model = record.model(run, -1 if step is None else step)
     from groklab.models.weight_files import save_weights
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     return save_weights(model, out, layout=layout, task=record.task(run).name)
 
 
 def _of_file(path: Path, task: str | None) -> "Circuit":
     from groklab.tasks import Task, parse_task
 
-    if not path.is_file():
+    # A file that is not there and a misspelt task are told before anything heavy is read.
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise Mistake(f"cannot read {path}: {error.strerror or error}; give a file that you may read") from error
+    if not there:
         raise Mistake(f"there is no weights file {path}")
+    wanted = None if task is None else Task.of(parse_task(task))
     from groklab.models.weight_files import load_weights, task_in
 
-    # A misspelt task is told before anything heavy is read.
-    wanted = None if task is None else Task.of(parse_task(task))
-    model = load_weights(path)
-    if wanted is None:
-        named = task_in(path)
-        if not named:
-            raise Mistake(f"{path.name} does not say what it was trained on; add --task, such as --task add:113")
-        wanted = Task.of(parse_task(named))
+    model, named = load_weights(path), task_in(path)
+    known = Task.of(parse_task(named)) if named else wanted
+    if known is None:
+        raise Mistake(f"{path.name} does not say what it was trained on; add --task, such as --task add:113")
+    if wanted is not None and wanted.name != known.name:
+        raise Mistake(f"{path.name} was trained on {known.name}, not on {wanted.name}; leave --task out")
     from groklab.circuits import take_apart
     from groklab.engines.compilations import keep_compilations
 
     keep_compilations()
-    return take_apart(model, wanted)
+    return take_apart(model, known)

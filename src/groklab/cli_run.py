@@ -8,6 +8,7 @@ import typer
 
 from groklab.cli_usage import Interrupted, quoted, say
 from groklab.errors import Mistake, unknown
+from groklab.store.places import must_be_free
 from groklab.studies import Study, find
 from groklab.training.plan import check, with_parents
 
@@ -61,6 +62,7 @@ def train(
     """
     from groklab.display import Display
 
+    must_be_free(folder)
     with Display() as display:
         try:
             import groklab

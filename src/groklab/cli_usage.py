@@ -36,6 +36,8 @@ def answer(app: typer.Typer, arguments: list[str]) -> int:
         return _fail(str(interrupted), 130, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130, as_json)
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}; choose another place", 2, as_json)
     except UsageError as error:
         return _fail(_in_words(error), 2, as_json)
     return status if isinstance(status, int) else 0

@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from groklab.models import Model
 
 
+COORDINATES = {
+    "run": ("1", "number of the run in the study"),
+    "frequency": ("1", "frequency k of the task's group, w_k = 2 pi k / P for addition mod P; else an irrep's label"),
+    "matrix": ("1", "name of a parameter array"),
+    "seed": ("1", "seed of the run's initial weights"),
+    "task": ("1", "operation and modulus"),
+    "train_size": ("1", "pairs trained on"),
+    "weight_decay": ("1", "strength of the weight decay"),
+    "learning_rate": ("1", "step size after warm-up"),
+    "digest": ("1", "digest of the run's settings"),
+}
+"""Unit and description of the dataset's coordinates."""
+
+
 class Record:
     """A study's store, read only. Opening takes no lock and disturbs no writer; each call reads the newest commit."""
 
@@ -65,7 +79,11 @@ class Record:
 
     def metrics(self) -> xr.Dataset:
         """Everything measured: dimensions `run` and `step`, some variables also `frequency` or `matrix`."""
-        return self._reader.metrics()
+        metrics = self._reader.metrics()
+        for name, (units, description) in COORDINATES.items():
+            if name in metrics.coords:
+                metrics[name].attrs |= {"units": units, "description": description}
+        return metrics
 
     def steps(self, run: int = 0) -> list[int]:
         """The steps whose weights were kept."""
@@ -92,10 +110,11 @@ class Record:
         """A row a run: its settings in short, its status, when it memorised and grokked, what was measured last."""
         metrics = self.metrics()
         steps = metrics["step"].values
-        when = {
-            "memorised": first_step(memorised(metrics["train_accuracy"].values), steps),
-            "grokked": first_step(grokked(metrics["test_accuracy"].values), steps),
-        }
+        never: list[int | None] = [None] * len(self.runs)
+        when = {"memorised": never, "grokked": never}
+        if "train_accuracy" in metrics:
+            when["memorised"] = first_step(memorised(metrics["train_accuracy"].values), steps)
+            when["grokked"] = first_step(grokked(metrics["test_accuracy"].values), steps)
         rows: list[dict[str, Any]] = []
         for run, status in enumerate(self.statuses):
             row: dict[str, Any] = {"run": run}

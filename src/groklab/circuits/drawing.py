@@ -10,6 +10,7 @@ from rich.console import Console
 
 from groklab.circuits.circuit import Circuit
 from groklab.circuits.tables import print_circuit
+from groklab.errors import Mistake
 from groklab.report.style import OKABE_ITO, blank
 
 
@@ -47,7 +48,10 @@ def figures(circuit: Circuit) -> dict[str, go.Figure]:
 
 
 def write_page(circuit: Circuit, path: Path) -> Path:
-    """Writes the tables and figures as one HTML file that needs no network; gives its path."""
+    """Writes the tables and figures as one HTML file that needs no network; gives its path.
+
+    Raises `Mistake` when the file cannot be written.
+    """
     console = Console(record=True, width=180, file=io.StringIO(), highlight=False)
     print_circuit(circuit, console)
     words = html.escape(console.export_text())
@@ -61,8 +65,11 @@ def write_page(circuit: Circuit, path: Path) -> Path:
     for index, (name, figure) in enumerate(figures(circuit).items()):
         drawn = figure.to_html(full_html=False, include_plotlyjs=index == 0, default_height="360px")
         parts.append(f"<h2>{html.escape(name)}</h2>{drawn}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(parts), encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot write the page {path}: {error.strerror or error}; give another --out") from error
     return path
 
 

@@ -3,10 +3,10 @@
 The outlier rule, for a spectrum of norms: a frequency is key when its norm is more than `FACTOR` times the
 median norm, and its power at least `LEAST_POWER` of the whole. The median is the size of a frequency that the
 network does not use, as long as it uses fewer than half of them. With random weights the norms scatter by tens of
-per cent about their median; in two that had grokked (P = 53) the largest unused one stood at 5 medians, the
-least used one at 70. An order of magnitude lies between, and so do its half and its double. A network still on
-its way has frequencies at 3 or 4 medians: they are not key yet. The second condition only keeps rounding errors
-out of exact networks, whose median is nearly 0.
+per cent about their median. The constant was set after two networks (P = 53), in which the largest unused norm
+stood at 5 medians and the least used one at 70. Later networks have weak frequencies near it: `docs/circuits.md`
+counts how often half or twice the constant gives another set. The second condition only keeps rounding errors out
+of exact networks, whose median is nearly 0.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,10 @@ class Rule:
     frequencies: tuple[int | str, ...]
     """The key frequencies, by label, ascending."""
     stable: bool
-    """Whether half and twice the power (factor of 2 in the norm's constant about the default) give the same."""
+    """Whether the rule's constant divided by sqrt 2 and multiplied by sqrt 2 gives the same set both times.
+
+    The constant is the number of medians, or for `neurons` the part of a neuron that may stay unexplained.
+    """
     gap: float
     """The least of the key frequencies' strengths over the largest of the others'; NaN where there is none."""
 
@@ -57,7 +60,7 @@ def outliers(norms: Float[np.ndarray, " k"], factor: float = FACTOR) -> Bool[np.
 
 
 def outlier_rule(rule: str, norms: Float[np.ndarray, " k"], labels: tuple[int | str, ...]) -> Rule:
-    """The outlier rule on one spectrum, with its stability over a factor of 2 in its constant."""
+    """The outlier rule on one spectrum, with its stability: its constant over and times sqrt 2."""
     key = outliers(norms)
     around = [outliers(norms, FACTOR * np.sqrt(2) ** sign) for sign in (-1, 1)]
     return Rule(

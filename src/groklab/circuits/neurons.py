@@ -6,6 +6,7 @@ w_k a, of w_k b, and the 4 products. Orthogonal, so the share explained is a sha
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -115,7 +116,8 @@ def neuron_spectra(model: Model, task: Task) -> Float[np.ndarray, "m 1+k 1+k"]:
     anatomy = Anatomy(model, task, basis.pairs, basis.classes)
     if not anatomy.has_neurons:
         raise Mistake(f"a {anatomy.architecture} has no neurons to have spectra")
-    neurons, order = anatomy.neurons, basis.order
+    with jax.default_matmul_precision("highest"):
+        neurons, order = anatomy.neurons, basis.order
     spectra: list[np.ndarray] = []
     for start in range(0, neurons.shape[1], CHUNK):
         values = neurons[:, start : start + CHUNK].reshape(order, order, -1)

@@ -20,7 +20,7 @@ from groklab.circuits.surgery import Surgery
 from groklab.circuits.verdict import judge, no_group
 from groklab.errors import Mistake
 from groklab.groups import spectrum
-from groklab.models import MLP, Model
+from groklab.models import MLP, Model, named_parameters
 from groklab.tasks.split import Split
 from groklab.tasks.task import Task
 
@@ -30,9 +30,15 @@ def take_apart(model: Model, task: Task, split: Split | None = None, *, seed: in
 
     With the split it was trained on, losses are also given on train and test pairs. `seed` draws the random
     frequencies of the nulls. What this network or this task does not have is left out, and the result's
-    `notes` say so in a line each. Raises `Mistake` for a network that does not fit the task.
+    `notes` say so in a line each. All products are in full float32, on an accelerator too. Raises `Mistake` for
+    a network that does not fit the task, or whose weights are not finite.
     """
     _check(model, task)
+    with jax.default_matmul_precision("highest"):
+        return _taken_apart(model, task, split, seed)
+
+
+def _taken_apart(model: Model, task: Task, split: Split | None, seed: int) -> Circuit:
     basis = None if task.group is None or task.group.group.order < 3 else Basis.of(task)
     pairs = np.arange(task.pairs) if basis is None else basis.pairs
     classes = np.arange(task.classes) if basis is None else basis.classes
@@ -124,11 +130,19 @@ def _check(model: Model, task: Task) -> None:
     vocabulary = model.embed.W_E.shape[0]
     columns = model.mlp.W_out.shape[1] if isinstance(model, MLP) else model.unembed.W_U.shape[1]
     length = task.length if isinstance(model, MLP) else model.pos_embed.W_pos.shape[0]
-    needed = task.elements if isinstance(model, MLP) else task.vocabulary
-    if vocabulary < needed or columns < task.classes or length < task.length:
+    # Logits are over the answers, or over all tokens.
+    columns_fit = columns in (task.classes, task.vocabulary)
+    if vocabulary != task.vocabulary or not columns_fit or length < task.length:
         raise Mistake(
-            f"this network has {vocabulary} tokens, {columns} answers and {length} positions; "
-            f"{task.name} needs {needed}, {task.classes} and {task.length}: is it the task it was trained on?"
+            f"this network has {vocabulary} tokens, {columns} answers and {length} positions; {task.name} needs "
+            f"{task.vocabulary}, {task.classes} or {task.vocabulary}, and {task.length}: "
+            "is it the task it was trained on?"
+        )
+    broken = [name for name, value in named_parameters(model).items() if not np.isfinite(np.asarray(value)).all()]
+    if broken:
+        raise Mistake(
+            f"the weights are not finite ({', '.join(broken)} hold NaN or infinity): there is nothing to take "
+            "apart; take another --step, from before the run went wrong, or another file"
         )
 
 

@@ -14,7 +14,7 @@ from groklab.engines.progress import Progress, Watch
 from groklab.measures import Measure, View, built_in
 from groklab.models import Model
 from groklab.record import Record
-from groklab.store import Folder, Manifest, Variable, provenance
+from groklab.store import Folder, Manifest, Variable, begun, provenance
 from groklab.studies.study import Study
 from groklab.tasks import Split, Task
 from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
@@ -44,8 +44,9 @@ def run(
     keep_compilations()
     runs = with_parents(study.runs)
     # A store keeps the batches it was made with, so that those of a study that goes on need no thought.
-    begun = (Path(out) / "study").exists()
-    batches = plan(runs) if begun else plan(runs, lambda alike: largest(alike, applicable(alike[0])[0], memory))
+    batches = (
+        plan(runs) if begun(Path(out)) else plan(runs, lambda alike: largest(alike, applicable(alike[0])[0], memory))
+    )
     manifest = Manifest(
         study=study.name,
         scale=study.scale,
@@ -101,6 +102,7 @@ def labels(runs: tuple[Run, ...]) -> dict[str, list[object]]:
         "train_size": list(sizes),
         "weight_decay": [run.optimiser.weight_decay for run in runs],
         "learning_rate": [run.optimiser.learning_rate for run in runs],
+        "digest": [run.digest for run in runs],
     }
 
 

@@ -6,7 +6,9 @@ shape (d_model, vocabulary) and so on) has every matrix the other way round; it 
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,14 @@ Weights = dict[str, Float[np.ndarray, "..."]]
 FORMATS = ("safetensors", "transformer-lens")
 BUFFERS = ("IGNORE", "mask")
 """Ends of names in TransformerLens's layout that are no weights."""
+NEEDED_BY_MLP = ("mlp.W_in", "mlp.W_out")
+NEEDED_BY_TRANSFORMER = ("unembed.W_U", *(f"blocks.0.attn.W_{part}" for part in "QKVO"))
+"""What every network of its kind has besides `embed.W_E`."""
+AXES = {f"W_{part}": (2,) for part in ("E", "U", "pos", "in", "out")} | {
+    "W_O": (2, 3),
+    **{f"W_{part}": (3,) for part in "QKV"},
+}
+"""How many axes a matrix may have, by the last part of its name."""
 
 
 def save_weights(model: Model, path: Path, *, layout: str = "safetensors", task: str = "") -> list[Path]:
@@ -33,13 +43,14 @@ def save_weights(model: Model, path: Path, *, layout: str = "safetensors", task:
 
     `safetensors`: our names, with the network's settings and the task's name in the file's metadata.
     `transformer-lens`: a state dict of `HookedTransformer`, and beside it a JSON of its configuration, with the
-    same name and the ending `.json`. Raises `Mistake` for a network that TransformerLens does not have.
+    same name and the ending `.json`. Folders that are missing are made. Raises `Mistake` for a network that
+    TransformerLens does not have, and when the file cannot be written.
     """
     settings = settings_of(model)
     weights = {name: np.ascontiguousarray(value) for name, value in named_parameters(model).items()}
     if layout == "safetensors":
         kept = {"groklab.settings": json.dumps(settings.to_json()), "groklab.task": task}
-        save_file(weights, path, metadata=kept)
+        _write(path, weights, kept)
         return [path]
     if layout != "transformer-lens":
         raise Mistake(f"weights are written as {' or '.join(FORMATS)}, not {layout!r}")
@@ -47,9 +58,12 @@ def save_weights(model: Model, path: Path, *, layout: str = "safetensors", task:
         raise Mistake("TransformerLens has no networks without attention; export this one with --format safetensors")
     length = weights["pos_embed.W_pos"].shape[0]
     config = lens_config(settings, weights["embed.W_E"].shape[0], weights["unembed.W_U"].shape[1], length)
-    save_file(_with_buffers(weights, config), path)
     beside = path.with_suffix(".json")
-    beside.write_text(json.dumps(config, indent=2) + "\n")
+    _write(path, _with_buffers(weights, config), None)
+    try:
+        beside.write_text(json.dumps(config, indent=2) + "\n")
+    except OSError as error:
+        raise Mistake(f"cannot write {beside}: {error.strerror or error}; give another --out") from error
     return [path, beside]
 
 
@@ -57,25 +71,23 @@ def load_weights(path: Path) -> Model:
     """The network in a weight file of any of the layouts. `.pt` and `.pth` need PyTorch.
 
     Sizes come from the shapes; the activation from the metadata or the configuration beside the file, else it
-    is ReLU. Raises `Mistake` for a file that is not there, damaged, of another kind, or of another network.
+    is ReLU. Raises `Mistake` for a file that is not there, cannot be read, is damaged, of another kind, or of
+    another network, and for a configuration beside it that is no JSON object.
     """
-    if not path.is_file():
-        raise Mistake(f"there is no weights file {path}")
     weights, metadata = _read(path)
     weights = {name: value for name, value in weights.items() if not name.endswith(BUFFERS)}
-    if "embed.W_E" not in weights:
-        raise Mistake(f"{path} holds no embed.W_E; layouts known: groklab's, TransformerLens's, the released code's")
-    if "unembed.W_U" in weights and _is_released(weights):
+    _check(path, weights)
+    if _is_released(weights):
         weights = _from_released(weights)
-    beside = path.with_suffix(".json")
     if "groklab.settings" in metadata:
         from groklab.settings import Settings
 
-        settings = Settings.from_json(json.loads(metadata["groklab.settings"]))
-        assert isinstance(settings, TransformerSettings | MLPSettings)
+        plain = _object(f"the settings in {path}", metadata["groklab.settings"])
+        settings = Settings.from_json(plain)
+        if not isinstance(settings, TransformerSettings | MLPSettings):
+            raise Mistake(f"the settings in {path} are {plain['kind']}, not a network's; export the weights again")
     else:
-        config = json.loads(beside.read_text()) if beside.is_file() else {}
-        settings = settings_of(weights, activation=config.get("act_fn", "relu"))
+        settings = settings_of(weights, activation=_activation_beside(path))
     length = weights["pos_embed.W_pos"].shape[0] if "pos_embed.W_pos" in weights else 3
     outline = skeleton(settings, weights["embed.W_E"].shape[0], length)
     # TransformerLens has all biases; those that this network lacks are dropped if they are 0.
@@ -85,13 +97,8 @@ def load_weights(path: Path) -> Model:
 
 
 def task_in(path: Path) -> str:
-    """The name of the task in a weight file's metadata, or nothing."""
-    from safetensors import safe_open
-
-    if path.suffix != ".safetensors":
-        return ""
-    with safe_open(path, framework="numpy") as file:
-        return (file.metadata() or {}).get("groklab.task", "")
+    """The name of the task in a weight file's metadata, or nothing. Raises `Mistake` as `load_weights` does."""
+    return _metadata(path).get("groklab.task", "") if path.suffix == ".safetensors" else ""
 
 
 def settings_of(
@@ -188,6 +195,8 @@ def _from_released(weights: Weights) -> Weights:
             turned[name] = value.transpose(0, 2, 1)
         elif last == "W_O":
             heads = weights[name.replace("W_O", "W_K")].shape[0]
+            if not heads or value.shape[1] % heads:
+                raise Mistake(f"{name} has shape {value.shape}, which {heads} heads do not share evenly")
             turned[name] = value.T.reshape(heads, -1, value.shape[0])
         elif last == "W_E" or (last in ("W_in", "W_out") and value.ndim == 2):
             turned[name] = value.T
@@ -196,19 +205,83 @@ def _from_released(weights: Weights) -> Weights:
     return {name: np.ascontiguousarray(value) for name, value in turned.items()}
 
 
-def _read(path: Path) -> tuple[Weights, dict[str, str]]:
-    if path.suffix in (".pt", ".pth"):
-        return _read_torch(path), {}
-    if path.suffix != ".safetensors":
-        raise Mistake(f"weights are read from .safetensors, .pt and .pth files, not from {path.name}")
+def _check(path: Path, weights: Weights) -> None:
+    """Raises `Mistake` where what every network has is missing, or a matrix has another number of axes."""
+    kind = NEEDED_BY_MLP if any(name in weights for name in NEEDED_BY_MLP) else NEEDED_BY_TRANSFORMER
+    if missing := [name for name in ("embed.W_E", *kind) if name not in weights]:
+        raise Mistake(
+            f"{path} holds no {', '.join(missing)}; layouts known: groklab's, TransformerLens's, the released code's"
+        )
+    for name, value in weights.items():
+        last = name.rpartition(".")[2]
+        if last in AXES and value.ndim not in AXES[last]:
+            wanted = " or ".join(map(str, AXES[last]))
+            raise Mistake(f"{name} in {path} has shape {value.shape}; a network's has {wanted} axes")
+        if name.startswith("blocks.") and not re.match(r"blocks\.\d{1,3}\.", name):
+            raise Mistake(f"{path} holds {name}, which no network has; blocks are numbered, such as blocks.0.attn.W_Q")
+
+
+def _activation_beside(path: Path) -> str:
+    """The activation in TransformerLens's configuration beside a weight file; ReLU where there is none."""
+    beside = path.with_suffix(".json")
+    try:
+        if not beside.is_file():
+            return "relu"
+        text = beside.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise Mistake(f"cannot read {beside}: {error.strerror or error}; it must be readable, or not there") from error
+    return str(_object(str(beside), text).get("act_fn") or "relu")
+
+
+def _object(what: str, text: str) -> dict[str, Any]:
+    """A JSON object from its text; `what` names it in the `Mistake` when it is none."""
+    try:
+        found: Any = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Mistake(f"{what} is no JSON object: damaged, or emptied; export the weights again")
+    return found
+
+
+def _write(path: Path, weights: Weights, metadata: dict[str, str] | None) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, path, metadata=metadata)
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Mistake(f"cannot write the weights {path}: {why}; give another --out") from error
+
+
+def _metadata(path: Path) -> dict[str, str]:
     from safetensors import safe_open
 
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """What goes wrong in reading the file, as a `Mistake` that names it."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
+        yield
     except SafetensorError as error:
         raise Mistake(f"{path} is not a safetensors file, or damaged: {error}") from None
+    except OSError as error:
+        raise Mistake(f"cannot read {path}: {error.strerror or error}; give a file that you may read") from error
+
+
+def _read(path: Path) -> tuple[Weights, dict[str, str]]:
+    with _reading(path):
+        if not path.is_file():
+            raise Mistake(f"there is no weights file {path}")
+        # safetensors says of a file that may not be read that it does not exist.
+        path.open("rb").close()
+        if path.suffix in (".pt", ".pth"):
+            return _read_torch(path), {}
+        if path.suffix != ".safetensors":
+            raise Mistake(f"weights are read from .safetensors, .pt and .pth files, not from {path.name}")
+        return load_file(path), _metadata(path)
 
 
 def _read_torch(path: Path) -> Weights:

@@ -1,5 +1,6 @@
 from .environment import provenance as provenance
 from .folder import Folder as Folder
+from .folder import begun as begun
 from .layout import Saved as Saved
 from .manifest import Manifest as Manifest
 from .reader import Reader as Reader

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("groklab", "jax", "jaxlib", "equinox", "optax", "numpy", "icechunk", "zarr")
+PACKAGES = ("groklab", "jax", "jaxlib", "equinox", "optax", "numpy", "numba", "icechunk", "zarr")
 
 
 def provenance(device: str | None = None) -> dict[str, Any]:

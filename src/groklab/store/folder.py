@@ -13,7 +13,8 @@ from groklab.errors import StoreError
 from groklab.store import lock
 from groklab.store.failures import explained
 from groklab.store.manifest import Manifest, differences
-from groklab.store.repositories import is_empty, local, open_or_create
+from groklab.store.places import must_be_free
+from groklab.store.repositories import is_empty, local, open_or_create, read
 from groklab.store.variable import Variable
 from groklab.store.writer import BatchWriter
 
@@ -32,10 +33,11 @@ class Folder:
     def __init__(self, url: str | Path, manifest: Manifest) -> None:
         self.path = local(url)
         with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            foreign = {entry.name for entry in self.path.iterdir()} - {lock.NAME, "study", "batches"}
-            if foreign and not (self.path / "study").is_dir():
-                raise StoreError(f"{self.path} holds other files and no groklab store; choose another --out")
+            must_be_free(self.path)
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except FileNotFoundError as error:
+                raise StoreError(f"the folder {self.path} cannot be made; choose another --out") from error
             self._lock = lock.acquire(self.path)
         try:
             with explained(self.path):
@@ -69,6 +71,15 @@ class Folder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def begun(url: str | Path) -> bool:
+    """Whether a study was begun at `url`: its manifest was committed. Raises `StoreError` for a damaged store."""
+    path = local(url)
+    with explained(path):
+        if not (path / "study").is_dir():
+            return False
+    return bool(read(path, "study", lambda root: "groklab" in root.attrs))
 
 
 def batch_path(folder: Path, name: str) -> Path:

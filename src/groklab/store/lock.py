@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 
 from groklab.errors import StoreError
-
-NAME = ".lock"
+from groklab.store.places import LOCK
 
 
 def acquire(folder: Path) -> int:
@@ -16,7 +15,7 @@ def acquire(folder: Path) -> int:
     `OSError` when the lock file cannot be written.
     """
     # Opening a file anew gives a lock of its own, so that a second writer in this process is refused as well.
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -52,7 +52,11 @@ class Manifest:
             raise StoreError(
                 f"{path}: this store has format {found}, this groklab reads up to {FORMAT}; install a newer groklab"
             )
-        return Manifest(**plain)
+        try:
+            return Manifest(**plain)
+        except (TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise StoreError(f"the store {path} is damaged ({reason}); restore it from a copy, or run again") from error
 
 
 def differences(old: Manifest, new: Manifest) -> list[str]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import zarr
 
-from groklab.errors import Mistake, StoreError
+from groklab.errors import Mistake
 from groklab.store.failures import explained
 from groklab.store.layout import Saved, read_saved
 from groklab.store.manifest import Manifest
-from groklab.store.repositories import is_repository, local, read
+from groklab.store.places import must_be_store
+from groklab.store.repositories import local, read
 from groklab.store.tables import checkpoint, checkpoint_steps, measured
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ class Reader:
     def __init__(self, url: str | Path) -> None:
         self.path = local(url)
         with explained(self.path):
-            if not self.path.exists():
-                raise StoreError(f"there is no folder {self.path}; give the --out of a `groklab run`")
-            if not is_repository(self.path / "study"):
-                raise StoreError(f"{self.path} is not a groklab store; give the --out of a `groklab run`")
+            must_be_store(self.path)
         attributes = read(self.path, "study", lambda root: root.attrs.asdict())
         self.manifest = Manifest.from_json(attributes or {}, self.path)
 

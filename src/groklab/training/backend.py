@@ -1,5 +1,6 @@
 """What takes a batch's steps: the fused step on the CPU where it applies, the general one elsewhere."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -39,9 +40,13 @@ def backend(run: Run, task: Task, name: Literal["fused", "xla"] | None = None) -
     return Backend(name="fused", why="one layer, full batch, on the CPU", advance=fused.advancing(run, task))
 
 
-def advancing(run: Run, task: Task) -> Callable[[State, Data, int], State]:
-    """The steps of the fastest back end for a batch of runs like `run`."""
-    return backend(run, task).advance
+def backend_like(run: Run, task: Task, former: Literal["fused", "xla"] | None) -> Backend:
+    """The back end a batch was begun with, since another would round otherwise; the fastest where it cannot be had."""
+    try:
+        return backend(run, task, former)
+    except Mistake as mistake:
+        other = backend(run, task)
+        return dataclasses.replace(other, why=f"not as before: {mistake}")
 
 
 def _why_not(run: Run) -> str | None:

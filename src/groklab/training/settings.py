@@ -10,6 +10,9 @@ from groklab.models.settings import MLPSettings, TransformerSettings
 from groklab.settings import Settings, check_types
 from groklab.tasks.settings import SplitSettings, TaskSettings
 
+POINTS = 1_000_000
+"""How often a run may be logged, or its weights kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimiserSettings(Settings):
@@ -39,8 +42,9 @@ class OptimiserSettings(Settings):
     def __post_init__(self) -> None:
         check_types(self)
         for name in ("learning_rate", "weight_decay", "eps", "l1", "warmup", "cooldown"):
-            if getattr(self, name) < 0:
-                raise Mistake(f"optimiser.{name} must not be negative, not {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= float(np.finfo(np.float32).max):
+                given = getattr(self, name)
+                raise Mistake(f"optimiser.{name} must be 0 or more, and not beyond a float32's range, not {given}")
         for name in ("beta1", "beta2", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise Mistake(f"optimiser.{name} must be at least 0 and below 1, not {getattr(self, name)}")
@@ -130,8 +134,12 @@ class Run(Settings):
 
     def __post_init__(self) -> None:
         check_types(self)
-        if self.steps < 0:
-            raise Mistake(f"steps must not be negative, not {self.steps}")
+        if not 0 <= self.steps < 2**31:
+            raise Mistake(f"steps must be from 0 to 2^31 - 1, not {self.steps}")
+        for name, schedule in (("logging", self.logging), ("checkpoints", self.checkpoints)):
+            if self.steps // schedule.every > POINTS:
+                given = f"{name}.every {schedule.every} over {self.steps:,} steps"
+                raise Mistake(f"{given} is more than {POINTS:,} times; raise it to {self.steps // POINTS + 1} or more")
         if self.seed < 0 or self.seed >= 2**32:
             raise Mistake(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
         if self.batch_size is not None and self.batch_size < 1:

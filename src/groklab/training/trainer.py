@@ -13,7 +13,7 @@ from jaxtyping import Int
 from groklab.measures import Measure
 from groklab.models import Model, named_parameters
 from groklab.tasks import Split, Task
-from groklab.training.backend import advancing
+from groklab.training.backend import backend, backend_like
 from groklab.training.history import DECISIVE, History
 from groklab.training.plan import Batch
 from groklab.training.sink import Doing, Sink, Tick, Watcher
@@ -76,20 +76,23 @@ class Trainer:
         and a commit is made at least every `commit_seconds`. `ahead` says whether the device is kept ahead of the
         host; nothing means where it is not the CPU.
         """
-        self.batch, self.sink, self.session = batch, sink, session
+        self.batch, self.sink = batch, sink
         self.watch, self.interrupted, self.commit_seconds = watch, interrupted, commit_seconds
         self.ahead = jax.default_backend() != "cpu" if ahead is None else ahead
         run, task = batch.runs[0], Task.of(batch.runs[0].task)
         kept = run.checkpoints.steps(run.steps)
         self.kept = set(kept.tolist())
         self.marks = np.union1d(run.logging.steps(run.steps), kept)
-        self.advance, self.measure = advancing(run, task), measuring(task, measures)
+        self.measure = measuring(task, measures)
         self.whole_data = data_of(batch.runs, [Split.of(task, r.split, r.data_seed) for r in batch.runs])
         self.new = _Uncommitted()
         self.trained = 0
         self.measured: list[_Measured] = []
         self.compiling, self.compiled = 0.0, set[tuple[str, int]]()
         self._resume(starts)
+        chosen = backend_like(run, task, self.sessions[-1].get("backend")) if self.sessions else backend(run, task)
+        self.advance = chosen.advance
+        self.session = session | {"backend": chosen.name, "why": chosen.why}
 
     def train(self) -> list[Status]:
         """Trains until every run has ended or an interruption is asked for; all of it is committed then."""
@@ -216,6 +219,7 @@ class Trainer:
             "seconds": round(time.monotonic() - self.began, 3),
             "compiling_seconds": round(self.compiling, 3),
             "run_steps": self.trained,
+            "steps_per_second": round(self.trained / max(time.monotonic() - self.began, 1e-6), 1),
         }
         new = self.new
         self.sink.commit(
