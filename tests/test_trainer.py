@@ -18,6 +18,7 @@ from groklab.models import Inputs, MLPSettings, Model, TransformerSettings, answ
 from groklab.tasks import Split, SplitSettings, Task, TaskSettings
 from groklab.training import Batch, OptimiserSettings, Run, Schedule, Status, Tick, Trainer
 from groklab.training import trainer as trainer_file
+from groklab.training.backend import Backend
 from groklab.training.state import data_of, initial_model
 from groklab.training.step import advancing, measuring, objective
 from memory_sink import MemorySink
@@ -58,7 +59,7 @@ def compile_once() -> Iterator[None]:
     def advancing_once(run: Run, task: Task) -> Any:
         return advancing(run, task)
 
-    def shared(run: Run, task: Task) -> Any:
+    def shared(run: Run, task: Task) -> Backend:
         blank = Run()
         same = {"seed": 0, "learning_rate": 1e-3, "weight_decay": 1.0}
         if "model.init_scale" in run.flat():
@@ -72,10 +73,11 @@ def compile_once() -> Iterator[None]:
             stop=blank.stop,
             steps=run.steps if run.optimiser.cooldown else 0,
         )
-        return advancing_once(shape.replace(same), task)
+        return Backend(name="xla", why="shared by these tests", advance=advancing_once(shape.replace(same), task))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer_file, "advancing", shared)
+        patch.setattr(trainer_file, "backend", shared)
+        patch.setattr(trainer_file, "backend_like", lambda run, task, former: shared(run, task))
         patch.setattr(trainer_file, "measuring", cache(measuring))
         jax.config.update("jax_disable_most_optimizations", True)
         yield
