@@ -93,7 +93,8 @@ ROWS = (
         lambda c: c.neuron_logit.share.tolist() if c.neuron_logit else [],
         True,
         "The least values at laptop scale belong to single directions of weak key frequencies, along which the neurons "
-        "do something else: there the line of evidence `mechanism` holds in part or not, as the network's verdict says.",
+        "do something else: there the line of evidence `mechanism` holds in part at most, as the network's verdict "
+        "says.",
     ),
     Row(
         "Table 2: scores of the heads as one frequency",
