@@ -112,6 +112,8 @@ def test_interrupted_it_commits_and_goes_on(
         time.sleep(0.02)
     time.sleep(4.0)
     process.send_signal(number)
+    time.sleep(0.1)
+    process.send_signal(number)
     _, words = process.communicate(timeout=60)
     if process.returncode == 0:
         pytest.fail("the study was over before it was interrupted; make it longer")
@@ -154,3 +156,17 @@ def test_a_run_can_start_from_another(tmp_path: Path) -> None:
         for name, weights in gl.models.named_parameters(before).items():
             np.testing.assert_array_equal(weights, gl.models.named_parameters(after)[name])
     assert record.metrics()["train_size"].values.tolist() == [29, 20, 25]
+
+
+def test_only_a_later_second_signal_interrupts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from groklab.engines import interruption
+
+    moments = iter([0.0, 0.5, 3.0])
+    monkeypatch.setattr(interruption.time, "monotonic", lambda: next(moments))
+    with interruption.interruptions() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt, match="at once"):
+            signal.raise_signal(signal.SIGINT)

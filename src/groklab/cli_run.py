@@ -68,10 +68,11 @@ def train(
             import groklab
 
             record = groklab.run(study, folder, watch=display, precision=precision)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             last = display.last
             done = f"{last.done:,} of {last.total:,} run-steps" if last else "no steps"
-            how = f"everything up to there is kept; go on with: {quoted(arguments)}"
+            kept = "what was committed before is kept" if interrupt.args else "everything up to there is kept"
+            how = f"{kept}; go on with: {quoted(arguments)}"
             raise Interrupted(f"interrupted after {done}; {how}") from None
     return record, display.last.trained if display.last else 0
 
