@@ -47,8 +47,9 @@ check: $(READY)  ## lint and types only
 bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python
 
-docs: $(READY)  ## the pages that are made from stored results
-	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md
+docs: $(READY)  ## the pages made from runs: those of make demo, and of nanda/mainline --scale paper in runs/published
+	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
+	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }
 
 lock:  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
