@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from groklab.errors import Mistake, unknown
+from groklab.findings.claim import Claim
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.findings import Analysis
+    from groklab.record import Record
 
 Scale = Literal["laptop", "paper"]
 
@@ -44,8 +49,14 @@ class Experiment:
     """What each scale costs, in words."""
     seeds: int
     """Runs of each setting when nothing else is asked."""
+    claims: tuple[Claim, ...] = ()
+    """The claims it tests."""
+    choices: tuple[str, ...] = ()
+    """What was chosen where the paper is silent or a smaller scale asks for it, a sentence each."""
     runs: Callable[[Scale, int], Iterator[Run]]
     """The runs of a scale for a number of seeds."""
+    analysis: "Callable[[Record], Analysis] | None" = None
+    """What reads tables and findings off its runs; nothing where its runs are looked at otherwise."""
 
     def __call__(self, scale: str = "laptop", seeds: int | None = None, **changes: object) -> Study:
         """The study at a scale. `changes` replace fields of every run, by their last name: `steps=2000`.
@@ -62,11 +73,18 @@ class Experiment:
 
 
 def experiment(
-    *, source: str, laptop: str, paper: str, seeds: int = 5
+    *,
+    source: str,
+    laptop: str,
+    paper: str,
+    seeds: int = 5,
+    claims: Iterable[Claim] = (),
+    choices: Iterable[str] = (),
+    analysis: "Callable[[Record], Analysis] | None" = None,
 ) -> Callable[[Callable[[Scale, int], Iterator[Run]]], Experiment]:
     """Turns a generator of runs into an `Experiment`; its name is its file's, its summary the docstring's first line.
 
-    `laptop` and `paper` say in words what the scales cost.
+    `laptop` and `paper` say in words what the scales cost; `analysis` reads findings on `claims` off a record.
     """
 
     def wrap(runs: Callable[[Scale, int], Iterator[Run]]) -> Experiment:
@@ -76,7 +94,10 @@ def experiment(
             summary=(runs.__doc__ or "").strip().splitlines()[0],
             costs={"laptop": laptop, "paper": paper},
             seeds=seeds,
+            claims=tuple(claims),
+            choices=tuple(choices),
             runs=runs,
+            analysis=analysis,
         )
 
     return wrap

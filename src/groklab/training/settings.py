@@ -88,6 +88,8 @@ class StopSettings(Settings):
     """Steps over which convergence is judged."""
     tolerance: float = 0.01
     """Largest relative change of the sum of squared weights, and largest change of test accuracy, in the window."""
+    after_grokking: int | None = None
+    """Stop once this many steps have passed since the run grokked; nothing means that grokking ends no run."""
     seconds: float | None = None
     """Wall-clock budget of the batch in seconds; what is reached then is kept."""
 
@@ -97,6 +99,8 @@ class StopSettings(Settings):
             raise Mistake(
                 f"stop takes a window of at least 1 step and a tolerance above 0, not {self.window}, {self.tolerance}"
             )
+        if self.after_grokking is not None and self.after_grokking < 0:
+            raise Mistake(f"stop.after_grokking must be 0 or more steps, not {self.after_grokking}")
         if self.seconds is not None and self.seconds <= 0:
             raise Mistake(f"stop.seconds must be above 0, not {self.seconds}")
 
@@ -131,6 +135,9 @@ class Run(Settings):
     """When its weights are kept."""
     stop: StopSettings = field(default_factory=StopSettings)
     """When it may end early."""
+    key_frequencies: str = "final"
+    """Which frequencies restricted and excluded logits refer to: `final`, those of the last network kept; `own`, those
+    of each network measured; or frequencies with spaces between, such as `14 35 41`."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -144,6 +151,8 @@ class Run(Settings):
             raise Mistake(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
         if self.batch_size is not None and self.batch_size < 1:
             raise Mistake(f"batch_size must be at least 1, not {self.batch_size}")
+        if not self.key_frequencies.strip():
+            raise Mistake("key_frequencies takes final, own, or frequencies with spaces between; nothing was given")
         if not 0 <= self.dropout < 1:
             raise Mistake(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.start is not None and self.start.model != self.model:

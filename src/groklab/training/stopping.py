@@ -46,9 +46,19 @@ def ending(
         return Status(state="finished", step=last, sentence=f"{words} within {last:,} steps")
     if converged(run, steps, history):
         return Status(state="converged", step=last, sentence=f"{words}; converged at step {last:,}")
+    if _long_since_grokked(run, steps, history):
+        return Status(state="finished", step=last, sentence=f"{words}; stopped at step {last:,}, as asked")
     if out_of_time:
         return Status(state="out of time", step=last, sentence=f"{words} in the time given; stopped at step {last:,}")
     return Status(state="running", step=last, sentence=f"{words} so far, at step {last:,} of {run.steps:,}")
+
+
+def _long_since_grokked(
+    run: Run, steps: Int[np.ndarray, "step"], history: dict[str, Float[np.ndarray, "step"]]
+) -> bool:
+    reached = grokked(history["test_accuracy"])
+    wait = run.stop.after_grokking
+    return wait is not None and bool(reached.any()) and bool(steps[-1] - steps[reached.argmax()] >= wait)
 
 
 def _in_words(steps: Int[np.ndarray, "step"], history: dict[str, Float[np.ndarray, "step"]]) -> str:

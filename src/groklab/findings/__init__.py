@@ -1,0 +1,5 @@
+"""Claims of papers, what was found of them, and the pages that say so."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

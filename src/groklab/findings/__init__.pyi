@@ -1,0 +1,9 @@
+from .analysis import Analysis as Analysis
+from .analysis import Chart as Chart
+from .analysis import Table as Table
+from .claim import Claim as Claim
+from .claim import Finding as Finding
+from .claim import Verdict as Verdict
+from .verdicts import by_interval as by_interval
+from .verdicts import by_seeds as by_seeds
+from .verdicts import untested as untested

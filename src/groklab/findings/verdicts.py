@@ -1,0 +1,103 @@
+"""From measured values to a verdict, by rules that are the same for every study.
+
+- **By seeds**: a claim about single networks is reproduced when it holds for at least `MOST` of them, partly for at
+  least `HALF`. Where fewer hold, it is contradicted if the contrary holds for at least `MOST`, else not reproduced.
+- **By interval**: a claim about a number is reproduced when the 95% interval lies in the range that the claim allows,
+  partly when the value does but the interval sticks out, contradicted when the interval lies wholly in the
+  range of the contrary, else not reproduced.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool
+
+from groklab.findings.claim import Claim, Finding
+
+MOST = 0.8
+"""Share of the networks from which on a claim is reproduced."""
+HALF = 0.5
+"""Share of the networks from which on a claim is partly reproduced."""
+
+Range = tuple[float, float]
+
+
+def by_seeds(
+    claim: Claim,
+    holds: Bool[np.ndarray, " seed"],
+    *,
+    scale: str,
+    sentence: str,
+    contrary: Bool[np.ndarray, " seed"] | None = None,
+) -> Finding:
+    """The finding of a claim that holds or does not for each network: the share that does, Clopper-Pearson interval.
+
+    `contrary` says for which networks the opposite holds; nothing means that there is no opposite.
+    """
+    from scipy.stats import binomtest
+
+    count, seeds = int(np.sum(holds)), len(holds)
+    if seeds == 0:
+        return untested(claim, scale=scale, sentence="no network that it speaks of was trained")
+    interval = binomtest(count, seeds).proportion_ci(0.95)
+    share, against = count / seeds, 0.0 if contrary is None else float(np.mean(contrary))
+    return Finding(
+        claim=claim,
+        verdict="reproduced"
+        if share >= MOST
+        else "partly"
+        if share >= HALF
+        else "contradicted"
+        if against >= MOST
+        else "not reproduced",
+        sentence=sentence,
+        value=share,
+        low=float(interval.low),
+        high=float(interval.high),
+        units="share of networks",
+        seeds=seeds,
+        scale=scale,
+    )
+
+
+def by_interval(
+    claim: Claim,
+    value: float,
+    interval: Range,
+    *,
+    allowed: Range,
+    contrary: Range | None = None,
+    units: str,
+    seeds: int,
+    scale: str,
+    sentence: str,
+) -> Finding:
+    """The finding of a claim about a number with a 95% interval. `allowed` and `contrary` are closed ranges."""
+    if math.isnan(value) or math.isnan(interval[0]) or math.isnan(interval[1]):
+        return untested(claim, scale=scale, sentence=sentence)
+    return Finding(
+        claim=claim,
+        verdict="reproduced"
+        if _within(interval, allowed)
+        else "partly"
+        if _within((value, value), allowed)
+        else "contradicted"
+        if contrary is not None and _within(interval, contrary)
+        else "not reproduced",
+        sentence=sentence,
+        value=value,
+        low=interval[0],
+        high=interval[1],
+        units=units,
+        seeds=seeds,
+        scale=scale,
+    )
+
+
+def untested(claim: Claim, *, scale: str, sentence: str) -> Finding:
+    """The finding of a claim that these runs cannot speak of."""
+    return Finding(claim=claim, verdict="not tested at this scale", sentence=sentence, scale=scale)
+
+
+def _within(inner: Range, outer: Range) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
