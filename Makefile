@@ -47,7 +47,8 @@ check: $(READY)  ## lint and types only
 bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python
 
-docs: $(READY)  ## the pages made from runs: those of make demo, and of nanda/mainline --scale paper in runs/published
+docs: $(READY)  ## the pages made from runs: of studies from results/; of circuits from make demo and runs/published
+	@$(BIN)/python -m groklab.findings.page results docs/studies
 	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
 	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }
 

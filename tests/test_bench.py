@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from groklab import cli
-from groklab.bench.drawing import lines
+from groklab.drawing import lines
 from groklab.bench.floor import floor
 from groklab.bench.ours import Ours, start
 from groklab.bench.page import write_page

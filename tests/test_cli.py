@@ -127,6 +127,7 @@ def test_studies_lists_all_with_costs(capsys):
     known = find("nanda/mainline")
     assert entry == {
         "name": known.name,
+        "paper": "nanda",
         "source": known.source,
         "summary": known.summary,
         "costs": dict(known.costs),
@@ -149,7 +150,7 @@ def test_set_reaches_every_run_with_its_type():
 def trained(monkeypatch):
     """Stands for training: keeps what was asked, tells of two steps, gives a made-up record."""
     calls = []
-    monkeypatch.setattr("groklab.cli.must_be_store", lambda folder: None)
+    monkeypatch.setattr("groklab.cli.must_be_result", lambda folder: None)
     monkeypatch.setattr("groklab.cli_run.must_be_free", lambda folder: None)
 
     class Asked(list):

@@ -88,6 +88,17 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines():
     assert len(dumb.file.getvalue().splitlines()) == 2
 
 
+def test_a_title_stands_before_everything():
+    for terminal in (False, True):
+        screen = console(terminal=terminal)
+        with Display(screen, title="nanda/depth (3 of 9)", patience=0.02, every=5) as display:
+            display(progress(1, 1))
+            time.sleep(0.3)
+        text = screen.file.getvalue()
+        assert "nanda/depth (3 of 9): training" in text
+        assert "nanda/depth (3 of 9): 1 of 30,000 run-steps" in text.splitlines()[-1]
+
+
 def test_before_the_first_progress_it_is_starting():
     plain = console(terminal=False)
     with Display(plain, patience=0.02, every=5):

@@ -15,17 +15,20 @@ PUBLIC = {
     "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
     "groklab.bench": "benchmark write_page",
     "groklab.engines": "Progress Watch run",
+    "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.measures": "Labels Measure View built_in gini masked_mean measure",
     "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits build "
     "named_parameters skeleton with_parameters",
     "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "
     "mirror_curves panels sparsity_curves spectra sum_of_squares_curves trig_share_curves write_page",
-    "groklab.store": "BatchWriter Folder Manifest Reader Saved Variable begun provenance",
-    "groklab.studies": "Experiment Scale Study catalogue experiment find nanda",
+    "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
+    "groklab.studies": "Experiment Scale Study catalogue experiment find named nanda papers varma",
     "groklab.studies.nanda": "mainline",
     "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "
     "operations parse_task",
+    "groklab.theory": "Allocation Circuits CriticalSize Efficiency Estimate Phases Points Problem Scaling Speeds "
+    "Trajectories allocate closed_ratio critical_size minimise phases recorded_steps scale simulate",
     "groklab.training": "Batch Doing OptimiserSettings Run Schedule Status StopSettings Tick Trainer Watcher plan "
     "with_parents",
 }

@@ -31,8 +31,10 @@ def test_every_study_file_is_in_the_catalogue_and_under_its_paper() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_study_says_what_it_is(name: str) -> None:
     experiment = find(name)
-    assert experiment.summary.endswith(".")
+    assert experiment.summary.endswith((".", "?"))
     assert experiment.source
+    assert experiment.paper == name.split("/")[0]
+    assert bool(experiment.claims) == (experiment.analysis is not None)
     assert set(experiment.costs) == {"laptop", "paper"}
     assert all(experiment.costs.values())
 

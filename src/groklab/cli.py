@@ -9,7 +9,7 @@ import typer
 
 from groklab import cli_usage
 from groklab.errors import Mistake, unknown
-from groklab.store.places import must_be_store
+from groklab.store.places import must_be_result, results_in
 
 EPILOG = """
 
@@ -32,7 +32,8 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `groklab run` wrote.")]
-Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders that `groklab run` wrote.")]
+Result = Annotated[Path, typer.Argument(metavar="DIR", help="What `groklab run` or `groklab keep` wrote.")]
+Results = Annotated[list[Path], typer.Argument(metavar="DIR...", help="What `groklab run` or `groklab keep` wrote.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,16 +84,23 @@ def studies(json: Json = False) -> None:
     epilog="[bold]Examples[/]\n\n"
     "groklab run nanda/mainline\n\n"
     "groklab run nanda/mainline --scale paper --seeds 2 --out runs/published\n\n"
-    "groklab run nanda/mainline --set weight_decay=0.5 --set steps=12000 --out runs/half-decay" + EPILOG
+    "groklab run nanda/mainline --set weight_decay=0.5 --set steps=12000 --out runs/half-decay\n\n"
+    "groklab run nanda --scale laptop" + EPILOG
 )
 def run(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="The study's name; `groklab studies` lists them.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY|PAPER", help="A study, or a paper for all its studies; `groklab studies` lists them."
+        ),
+    ],
     scale: Annotated[
         str, typer.Option("--scale", help="`laptop`: minutes on two cores; `paper`: the published setting.")
     ] = "laptop",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the runs; else runs/STUDY-SCALE.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the runs; else runs/STUDY-SCALE. A paper's: DIR/STUDY."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", help="Networks of each setting; else the study's own number.")
@@ -112,12 +120,16 @@ def run(
     ] = "float32",
     json: Json = False,
 ) -> None:
-    """Run a study, or go on with it: the same command resumes from the last commit, bit for bit."""
-    from groklab import cli_run, cli_tables
+    """Run a study, or all of a paper, or go on: the same command resumes from the last commit, bit for bit."""
+    from groklab import cli_paper, cli_run, cli_tables
 
     if engine not in cli_run.ENGINES:
         raise unknown("engine", engine, cli_run.ENGINES)
     exactness = cli_run.precision_of(precision)
+    if study in cli_paper.names():
+        whole = cli_paper.studies_of(study, scale, seeds, changes or [])
+        cli_paper.train(whole, out or Path("runs") / f"{study}-{scale}", context.obj, exactness, json)
+        return
     asked = cli_run.study_of(study, scale, seeds, changes or [])
     folder = out if out is not None else Path("runs") / f"{asked.name.replace('/', '-')}-{asked.scale}"
     record, trained = cli_run.train(asked, folder, context.obj, exactness)
@@ -130,9 +142,9 @@ def run(
 
 
 @app.command(epilog="[bold]Example[/]\n\ngroklab show runs/demo" + EPILOG)
-def show(folder: Folder, json: Json = False) -> None:
+def show(folder: Result, json: Json = False) -> None:
     """Show a row a run: how it stands, when it memorised and grokked, its last losses."""
-    must_be_store(folder)
+    must_be_result(folder)
     import groklab
     from groklab import cli_tables
 
@@ -144,7 +156,7 @@ def show(folder: Folder, json: Json = False) -> None:
     "groklab report runs/demo runs/published --out both.html" + EPILOG
 )
 def report(
-    folders: Folders,
+    folders: Results,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE.html", help="The page; else DIR/report.html for one DIR."),
@@ -155,16 +167,60 @@ def report(
     if out is None and len(folders) > 1:
         raise Mistake(f"{len(folders)} folders are given, so the page needs a name: add --out FILE.html")
     for folder in folders:
-        must_be_store(folder)
+        must_be_result(folder)
     import groklab
     from groklab import cli_tables
     from groklab.report import write_page
 
-    page = write_page([groklab.open(folder) for folder in folders], out or folders[0] / "report.html")
+    beside = folders[0].with_suffix(".html") if folders[0].is_file() else folders[0] / "report.html"
+    page = write_page([groklab.open(folder) for folder in folders], out or beside)
     if json:
         cli_tables.print_json({"report": str(page)})
     else:
         print(page)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab claims runs/nanda-laptop\n\ngroklab claims results --all --json" + EPILOG
+)
+def claims(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="What `groklab run` or `groklab keep` wrote, or folders of such."),
+    ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list the claims of studies that have no runs there.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say claim by claim what held: published and measured value, interval, seeds, verdict."""
+    paths = list(dict.fromkeys(path for folder in folders for path in results_in(folder)))
+    from groklab import cli_claims
+
+    cli_claims.show(paths, everything, json)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab keep runs/nanda-laptop/seeds --out results/nanda/seeds-laptop.zip\n\n"
+    "groklab keep runs/demo --out demo.zip --only test_loss --only excluded_loss --every 200" + EPILOG
+)
+def keep(
+    folder: Result,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.zip", help="The file.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="VARIABLE", help="Keep this variable; repeatable. Else what the claims need."),
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option("--every", metavar="STEPS", help="Thin the steps to about one in so many.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Keep what was measured in one small file, without the networks, with where it came from."""
+    must_be_result(folder)
+    from groklab import cli_claims
+
+    cli_claims.keep(folder, out, only, every, json)
 
 
 @app.command(

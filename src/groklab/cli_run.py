@@ -9,7 +9,7 @@ import typer
 from groklab.cli_usage import Interrupted, quoted, say
 from groklab.errors import Mistake, unknown
 from groklab.store.places import must_be_free
-from groklab.studies import Study, find
+from groklab.studies import Experiment, Study, find
 from groklab.training.plan import check, with_parents
 
 if TYPE_CHECKING:
@@ -29,12 +29,17 @@ def precision_of(name: str) -> "Precision":
 
 
 def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()) -> Study:
-    """The study that the words ask for, checked without anything heavy.
+    """The study that the words ask for, checked without anything heavy; see `made` for what is refused."""
+    return made(find(name), scale, seeds, changes)
 
-    `changes` are texts `FIELD=VALUE`. Raises `Mistake` for a study, scale or field that is not known, a value
-    that does not fit, tasks and training sets that cannot be, and runs that would be the same.
+
+def made(experiment: Experiment, scale: str, seeds: int | None, changes: Sequence[str]) -> Study:
+    """A study of an experiment, checked without anything heavy.
+
+    `changes` are texts `FIELD=VALUE`. Raises `Mistake` for a scale or field that is not known, a value that does not
+    fit, tasks and training sets that cannot be, and runs that would be the same.
     """
-    study = find(name)(scale, seeds)
+    study = experiment(scale, seeds)
     first = study.runs[0]
     values: dict[str, object] = {}
     for change in changes:
@@ -48,22 +53,24 @@ def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes
     study = study.replace(values)
     if len(set(study.runs)) < len(study.runs):
         given = " ".join(changes)
-        raise Mistake(f"with --set {given} some of the {len(study.runs)} runs are the same; add --seeds 1")
+        hint = "add --seeds 1" if "seed" in values else "it varies that itself, set something else"
+        raise Mistake(f"with --set {given} some of the {len(study.runs)} runs of {study.name} are the same; {hint}")
     check(with_parents(study.runs))
     return study
 
 
 def train(
-    study: Study, folder: Path, arguments: Sequence[str], precision: "Precision" = "float32"
+    study: Study, folder: Path, arguments: Sequence[str], precision: "Precision" = "float32", title: str = ""
 ) -> "tuple[Record, int]":
     """Trains a study, or goes on with it. Returns its record and the run-steps that were trained now.
 
-    Raises `Interrupted` with the command that goes on, which is the one that was given: `arguments`.
+    `title` stands before the words of its progress. Raises `Interrupted` with the command that goes on, which is the
+    one that was given: `arguments`.
     """
     from groklab.display import Display
 
     must_be_free(folder)
-    with Display() as display:
+    with Display(title=title) as display:
         try:
             import groklab
 
@@ -73,14 +80,20 @@ def train(
             done = f"{last.done:,} of {last.total:,} run-steps" if last else "no steps"
             kept = "what was committed before is kept" if interrupt.args else "everything up to there is kept"
             how = f"{kept}; go on with: {quoted(arguments)}"
-            raise Interrupted(f"interrupted after {done}; {how}") from None
+            where = f" in {title}" if title else ""
+            raise Interrupted(f"interrupted{where} after {done}; {how}") from None
     return record, display.last.trained if display.last else 0
 
 
 def end(record: "Record") -> None:
     """Ends with exit status 1, and the reasons, when a run ended badly."""
     bad = [f"run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad]
+    end_badly(bad, len(record.statuses))
+
+
+def end_badly(bad: Sequence[str], runs: int) -> None:
+    """Ends with exit status 1 when some of the runs ended badly: a reason each."""
     if bad:
         more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
-        say(f"{len(bad)} of {len(record.statuses)} runs ended badly: {'; '.join(bad[:3])}{more}")
+        say(f"{len(bad)} of {runs} runs ended badly: {'; '.join(bad[:3])}{more}")
         raise typer.Exit(1)

@@ -15,16 +15,15 @@ from groklab.report.rows import COLUMNS, cell, columns_of
 if TYPE_CHECKING:
     from groklab.record import Record
 
-STUDY_FIELDS = ("name", "source", "summary", "costs", "seeds")
+STUDY_FIELDS = ("name", "paper", "source", "summary", "costs", "seeds")
 
 
 def show_record(record: "Record", as_json: bool, **more: object) -> None:
     """Prints a row a run. `more` are further entries of the JSON document."""
-    rows = record.table()
     if as_json:
-        head = {"path": str(record.path), "study": record.study, "scale": record.scale}
-        print_json(head | {"runs": rows} | more)
+        print_json(document_of(record) | more)
         return
+    rows = record.table()
     table = Table(title=f"{record.study}, {record.scale} scale", title_justify="left", box=None, pad_edge=False)
     columns = columns_of(rows)
     for name in columns:
@@ -32,25 +31,34 @@ def show_record(record: "Record", as_json: bool, **more: object) -> None:
         table.add_column(COLUMNS[name][0], justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(row.get(name), COLUMNS[name][1])) for name in columns))
-    _console().print(table)
+    terminal().print(table)
+
+
+def document_of(record: "Record") -> dict[str, object]:
+    """A record as a JSON document: what it is, and a row a run."""
+    head: dict[str, object] = {"path": str(record.path), "study": record.study, "scale": record.scale}
+    return head | {"runs": record.table()}
 
 
 def show_studies(as_json: bool) -> None:
-    """Prints every study: name, source, what it shows, what each scale costs."""
-    from groklab.studies import catalogue
+    """Prints every study, paper by paper: name, source, what it shows, what each scale costs."""
+    from groklab.studies import named, papers
 
-    known = catalogue().values()
     if as_json:
+        known = [entry for paper in papers() for entry in named(paper)]
         print_json([{name: getattr(entry, name) for name in STUDY_FIELDS} for entry in known])
         return
-    console = _console()
-    for index, entry in enumerate(known):
-        if index:
+    console = terminal()
+    for number, (paper, line) in enumerate(papers().items()):
+        if number:
             console.print()
-        console.print(Text(entry.name, style="bold"), Text(f"({entry.source})"), soft_wrap=True)
-        console.print(Text(f"  {entry.summary}"), soft_wrap=True)
-        for scale, cost in entry.costs.items():
-            console.print(Text(f"  {scale + ':':8}{cost}"), soft_wrap=True)
+        console.print(Text(paper, style="bold"), Text(f"{line} All of them: groklab run {paper}"), soft_wrap=True)
+        for entry in named(paper):
+            console.print()
+            console.print(Text(f"  {entry.name}", style="bold"), Text(f"({entry.source})"), soft_wrap=True)
+            console.print(Text(f"    {entry.summary}"), soft_wrap=True)
+            for scale, cost in entry.costs.items():
+                console.print(Text(f"    {scale + ':':8}{cost}"), soft_wrap=True)
 
 
 def print_json(document: object) -> None:
@@ -70,7 +78,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """Standard output; a pipe gets whole lines, whatever the width."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=200)

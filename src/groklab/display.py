@@ -24,18 +24,21 @@ class Display:
 
     Nothing is written for work that takes less than `patience` seconds. Then, on a terminal, a bar that is
     redrawn four times a second; elsewhere, and on a terminal that cannot move its cursor, a plain line every
-    `every` seconds and one at the end. `last` is the latest `Progress`, or None before the first.
+    `every` seconds and one at the end. `last` is the latest `Progress`, or None before the first. `title` stands
+    before everything that is written.
     """
 
     def __init__(
         self,
         console: Console | None = None,
         *,
+        title: str = "",
         patience: float = 2.0,
         every: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.last: Progress | None = None
+        self._title = f"{title}: " if title else ""
         self._console = console or Console(stderr=True, highlight=False)
         self._moves = self._console.is_terminal and not self._console.is_dumb_terminal
         self._patience, self._every, self._clock = patience, every, clock
@@ -60,7 +63,8 @@ class Display:
             self._live.stop()
         if (self._live is not None or self._lines) and self.last is not None:
             took = duration(self._clock() - self._begun)
-            self._console.print(Text(f"{self._counts(self.last)} · {took} in all"), soft_wrap=True)
+            line = f"{self._title}{self._counts(self.last)} · {took} in all"
+            self._console.print(Text(line), soft_wrap=True)
 
     def __call__(self, progress: Progress) -> None:
         """Takes note of how far the study is."""
@@ -111,14 +115,16 @@ class Display:
         row.add_column(ratio=1)
         row.add_column(no_wrap=True, justify="right")
         if last is None:
-            row.add_row("starting", ProgressBar(total=None, pulse=True), self._pace())
+            row.add_row(f"{self._title}starting", ProgressBar(total=None, pulse=True), self._pace())
             return Group(row)
-        row.add_row(last.doing, ProgressBar(total=max(last.total, 1), completed=last.done), self._pace())
+        row.add_row(
+            f"{self._title}{last.doing}", ProgressBar(total=max(last.total, 1), completed=last.done), self._pace()
+        )
         return Group(row, Text(self._counts(last)))
 
     def _pace(self) -> str:
         speed, left = self.speed, self.seconds_left
-        if speed is None or left is None:
+        if speed is None or left is None or (self.last and self.last.doing == "measuring"):
             return f"{duration(self._clock() - self._begun)} so far"
         return f"{speed:,.0f} steps/s  {duration(left)} left"
 
@@ -131,7 +137,7 @@ class Display:
         self._lines = True
         last = self.last
         words = f"{last.doing}: {self._counts(last)} · {self._pace()}" if last else "starting"
-        self._console.print(Text(words), soft_wrap=True)
+        self._console.print(Text(self._title + words), soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """What a store holds, read for analysis: datasets, networks, statuses."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +10,27 @@ import numpy as np
 import xarray as xr
 
 from groklab.errors import Mistake
+from groklab.findings import Analysis, not_run
 from groklab.settings import Settings
-from groklab.store import Reader
+from groklab.store import Kept, Reader, keep
 from groklab.tasks import Split, Task
 from groklab.training.milestones import first_step, grokked, memorised
 from groklab.training.settings import Run
 from groklab.training.status import Status
 
 if TYPE_CHECKING:
+    from groklab.findings import Finding
+    from groklab.kept_measures import Wanted
     from groklab.models import Model
+    from groklab.studies.study import Experiment
 
 
 COORDINATES = {
     "run": ("1", "number of the run in the study"),
     "frequency": ("1", "frequency k of the task's group, w_k = 2 pi k / P for addition mod P; else an irrep's label"),
     "matrix": ("1", "name of a parameter array"),
+    "reading": ("1", "which functions of the logits restricted loss keeps"),
+    "part": ("1", "pairs that a mean goes over"),
     "seed": ("1", "seed of the run's initial weights"),
     "task": ("1", "operation and modulus"),
     "train_size": ("1", "pairs trained on"),
@@ -33,15 +39,17 @@ COORDINATES = {
     "digest": ("1", "digest of the run's settings"),
 }
 """Unit and description of the dataset's coordinates."""
+TABLE = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "trig_share")
+"""What a row of the table has of the measures."""
 
 
 class Record:
     """A study's store, read only. Opening takes no lock and disturbs no writer; each call reads the newest commit."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises `StoreError` for a folder that is no store, is of a newer format, or is corrupt."""
+        """Raises `StoreError` for what is neither a store nor a kept result, is of a newer format, or is corrupt."""
         self.path = Path(path)
-        self._reader = Reader(self.path)
+        self._reader = Kept(self.path) if self.path.is_file() else Reader(self.path)
 
     def __repr__(self) -> str:
         return f"Record({str(self.path)!r}): {self.study} at {self.scale} scale, {len(self.runs)} runs"
@@ -79,11 +87,31 @@ class Record:
 
     def metrics(self) -> xr.Dataset:
         """Everything measured: dimensions `run` and `step`, some variables also `frequency` or `matrix`."""
-        metrics = self._reader.metrics()
-        for name, (units, description) in COORDINATES.items():
-            if name in metrics.coords:
-                metrics[name].attrs |= {"units": units, "description": description}
-        return metrics
+        return _with_units(self._reader.metrics())
+
+    def measure(
+        self,
+        measures: "Iterable[Wanted] | Wanted | None" = None,
+        *,
+        key: str = "final",
+        runs: Iterable[int] | None = None,
+        steps: Iterable[int] | None = None,
+    ) -> xr.Dataset:
+        """Measures of the kept networks, computed now: dimensions `run` and `step`, and those of single measures.
+
+        `measures` are names of built-in ones, measures, or functions f(model, task) of your own (see
+        `groklab.measures`); nothing means all that fit. `key` says which frequencies are key, as
+        `Run.key_frequencies` does; they are the variable `key_frequency`. `runs` and `steps` (-1 for the last) choose
+        among the kept networks. NaN where none was kept. Nothing is written.
+
+        Raises `Mistake` for a measure, run or step that is not there, frequencies that the task does not have, and
+        functions that cannot be measures.
+        """
+        from groklab.kept_measures import kept_measures
+
+        numbers = range(len(self.runs)) if runs is None else [self._number(run) for run in runs]
+        at = None if steps is None else list(steps)
+        return _with_units(kept_measures(self._reader, self.runs, measures, key, numbers, at))
 
     def steps(self, run: int = 0) -> list[int]:
         """The steps whose weights were kept."""
@@ -107,23 +135,28 @@ class Record:
         return Split.of(self.task(run), settings.split, settings.data_seed)
 
     def table(self) -> list[dict[str, Any]]:
-        """A row a run: its settings in short, its status, when it memorised and grokked, what was measured last."""
+        """A row a run: its settings in short, its status, when it memorised and grokked, what was measured last.
+
+        `own` are the names of the user's own measures in it.
+        """
         metrics = self.metrics()
         steps = metrics["step"].values
         never: list[int | None] = [None] * len(self.runs)
         when = {"memorised": never, "grokked": never}
         if "train_accuracy" in metrics:
             when["memorised"] = first_step(memorised(metrics["train_accuracy"].values), steps)
+        if "test_accuracy" in metrics:
             when["grokked"] = first_step(grokked(metrics["test_accuracy"].values), steps)
+        own = [str(name) for name, one in metrics.data_vars.items() if "own" in one.attrs and one.ndim == 2]
         rows: list[dict[str, Any]] = []
         for run, status in enumerate(self.statuses):
             row: dict[str, Any] = {"run": run}
             row |= {name: values[run] for name, values in self._reader.manifest.labels.items()}
             row |= {"state": status.state, "step": status.step, "status": status.sentence}
             row |= {name: steps[run] for name, steps in when.items()}
-            for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "trig_share"):
+            for name in (*TABLE, *own):
                 row[name] = _last(metrics[name].values[run]) if name in metrics else None
-            rows.append(row)
+            rows.append(row | {"own": own})
         return rows
 
     def report(self, path: str | os.PathLike[str]) -> Path:
@@ -131,6 +164,59 @@ class Record:
         from groklab.report import write_page
 
         return write_page([self], Path(path))
+
+    def analysis(self) -> Analysis:
+        """Findings, tables and charts that the study reads off these runs; empty for a study that is not known.
+
+        Where a variable it reads was not measured yet, or runs that have not ended leave too little to judge by, every
+        finding says so.
+        """
+        experiment = self._experiment()
+        if experiment is None or experiment.analysis is None:
+            return Analysis()
+        metrics = self.metrics()
+        missing = _missing(metrics, experiment.reads) if metrics else ["anything"]
+        if missing:
+            return _undecided(experiment, self.scale, f"not measured yet: {', '.join(missing)}; go on with the run")
+        ended = [status.ended for status in self.statuses]
+        try:
+            return experiment.analysis(self)
+        except Exception:
+            # An analysis may count on runs that have ended; on such runs an error is one.
+            if all(ended):
+                raise
+            few = f"only {sum(ended)} of {len(ended)} runs have ended, too few to judge by; go on with the run"
+            return _undecided(experiment, self.scale, few)
+
+    def findings(self) -> "tuple[Finding, ...]":
+        """What these runs say of the study's claims, one finding a claim; none for a study that is not known."""
+        return tuple(self.analysis().findings)
+
+    def keep(
+        self, path: str | os.PathLike[str], *, only: Sequence[str] | None = None, every: int | None = None
+    ) -> Path:
+        """Writes a small file of what was measured, without the networks, which `groklab.open` reads; gives its path.
+
+        `only` names the variables, by default those that the study's analysis reads; `every` thins the steps to about
+        one in that many (see `groklab.store.keep`). Raises `Mistake` for a variable that is not there.
+        """
+        return keep(self._reader, Path(path), self._read_by_analysis() if only is None else only, every)
+
+    def _experiment(self) -> "Experiment | None":
+        # Studies read records, and are many: they are looked up only when asked for.
+        from groklab.studies.study import catalogue
+
+        return catalogue().get(self.study)
+
+    def _read_by_analysis(self) -> list[str]:
+        metrics, experiment = self.metrics(), self._experiment()
+        if experiment is None or not experiment.reads:
+            return [str(name) for name, values in metrics.data_vars.items() if set(values.dims) <= {"run", "step"}]
+        missing = _missing(metrics, experiment.reads)
+        if missing:
+            wanted = f"{self.path} has no {', '.join(missing)}, which {self.study} reads"
+            raise Mistake(f"{wanted}; go on with its run first, or say what to keep with --only")
+        return [*experiment.reads, *(name for name in TABLE if name in metrics)]
 
     def _metas(self) -> list[tuple[Sequence[int], Mapping[str, Any]]]:
         """What was said of every batch that has begun, with its runs' numbers."""
@@ -145,8 +231,25 @@ class Record:
 
 
 def open(path: str | os.PathLike[str]) -> Record:
-    """The record of an existing store, read only. Raises `StoreError` when there is none."""
+    """The record of an existing store or kept result, read only. Raises `StoreError` when there is none."""
     return Record(path)
+
+
+def _undecided(experiment: "Experiment", scale: str, sentence: str) -> Analysis:
+    """Of every claim that its runs are not far enough."""
+    return Analysis(findings=tuple(not_run(claim, scale=scale, sentence=sentence) for claim in experiment.claims))
+
+
+def _missing(metrics: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """Those of the variables that were not measured in any run."""
+    return [name for name in names if name not in metrics or not bool(metrics[name].notnull().any())]
+
+
+def _with_units(metrics: xr.Dataset) -> xr.Dataset:
+    for name, (units, description) in COORDINATES.items():
+        if name in metrics.coords:
+            metrics[name].attrs |= {"units": units, "description": description}
+    return metrics
 
 
 def _last(values: np.ndarray) -> float | None:

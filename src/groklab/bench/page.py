@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from groklab.bench.drawing import Point, lines
+from groklab.drawing import Point, lines
 
 HEADINGS = (
     "setting", "trainer", "runs", "ms a run-step", "run-steps a second", "times the reference, test loss",
@@ -104,7 +104,7 @@ def _figures(result: dict[str, Any]) -> Iterable[tuple[str, tuple[str, str]]]:
     for curve in result["curves"]:
         series = {_named(name): list(enumerate(losses, start=1)) for name, losses in curve["losses"].items()}
         caption = f"Train loss of the same network on the same data, {curve['setting']} setting"
-        drawing = lines(series, title=caption, x="step", y="train loss (nats)", log_x=False)
+        drawing = lines(series, title=caption, x="step", y="train loss (nats)", log_x=False, overlaid=True)
         yield f"losses-{curve['setting']}", (caption, drawing)
     caption = "A step of one run, by the number of runs in a batch (main setting)"
     batches: dict[str, list[Point]] = {}

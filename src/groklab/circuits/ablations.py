@@ -4,7 +4,9 @@ Nanda et al. 2023, section 4.4 and appendix C.1. The null of an ablation at the 
 ablation at as many frequencies drawn from the others.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +87,8 @@ def at_frequencies(
         if name.startswith("neurons") and surgery.through is None:
             continue
         way: Callable[[Bool[np.ndarray, " k"]], Change] = getattr(surgery, name)
-        scores = [scorer(way(choice)) for choice in choices]
-        yield Ablation(name=name, words=words, score=scorer(way(key)), null=_null(scores, int(key.sum())))
+        score, *scores = _at_once(lambda choice, way=way: scorer(way(choice)), [key, *choices])
+        yield Ablation(name=name, words=words, score=score, null=_null(scores, int(key.sum())))
 
 
 def one_by_one(surgery: Surgery, key: Bool[np.ndarray, " k"], scorer: Scorer) -> tuple[list[Ablation], ByFrequency]:
@@ -97,7 +99,8 @@ def one_by_one(surgery: Surgery, key: Bool[np.ndarray, " k"], scorer: Scorer) ->
     if surgery.through is not None:
         ways["neurons_without_terms"] = "neurons: 8 terms of {} removed"
     for name, words in ways.items():
-        scores = [scorer(getattr(surgery, name)(one > 0)) for one in np.eye(len(key))]
+        way: Callable[[Bool[np.ndarray, " k"]], Change] = getattr(surgery, name)
+        scores = _at_once(lambda one, way=way: scorer(way(one)), list(np.eye(len(key)) > 0))
         losses[name] = np.array([score.loss for score in scores])
         null = _null([score for score, is_key in zip(scores, key, strict=True) if not is_key], 1)
         for k in np.flatnonzero(key):
@@ -142,6 +145,15 @@ def draws(key: Bool[np.ndarray, " k"], rng: np.random.Generator) -> Bool[np.ndar
     for draw in chosen:
         draw[rng.choice(others, count, replace=False)] = True
     return chosen
+
+
+def _at_once(
+    score: Callable[[Bool[np.ndarray, " k"]], Score], choices: Sequence[Bool[np.ndarray, " k"]]
+) -> list[Score]:
+    """The scores of choices of frequencies, one for each processor at a time: numpy lets threads run."""
+    first = score(choices[0])  # What all choices share is computed here, once.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return [first, *pool.map(score, choices[1:])]
 
 
 def _null(scores: list[Score], frequencies: int) -> Null | None:

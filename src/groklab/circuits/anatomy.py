@@ -7,18 +7,21 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
+from groklab.circuits.attention import Attention
 from groklab.models import MLP, Inputs, Model, answer_logits
 from groklab.tasks.task import Task
 
 CHUNK = 512
 """Pairs run at once."""
+WIDTH = 128
+"""Neurons held at once."""
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A network on some pairs of a task and some of its answers. All arrays are float32 and computed once."""
+    """A network on some pairs of a task and some of its answers. All arrays are float32; logits are computed once."""
 
     model: Model
     """The network."""
@@ -57,8 +60,21 @@ class Anatomy:
         return not isinstance(self.model, MLP) and len(self.model.blocks) == 1 and self.model.ln_final is None
 
     @cached_property
+    def attention(self) -> Attention | None:
+        """The attention of a network whose heads can be read. It also gives logits and neurons, in numpy.
+
+        A program compiled for them would take more memory than all of them together.
+        """
+        if isinstance(self.model, MLP) or not self.readable_heads:
+            return None
+        task, model = self.task, jax.tree.map(np.asarray, self.model)
+        return Attention(model, task.template, task.a[self.pairs], task.b[self.pairs])
+
+    @cached_property
     def logits(self) -> Float[np.ndarray, "pair c"]:
         """The network's logits."""
+        if self.attention is not None:
+            return self.attention.logits(self.attention.pattern)[:, self.classes]
         out = np.empty((len(self.pairs), len(self.classes)), np.float32)
         for part, inputs in self._chunks():
             out[part] = np.asarray(_logits(self.model, inputs))[: part.stop - part.start, self.classes]
@@ -67,21 +83,34 @@ class Anatomy:
     @cached_property
     def W_L(self) -> Float[np.ndarray, "c m"]:
         """The neuron-logit map's rows for the answers that are looked at."""
-        return np.ascontiguousarray(np.asarray(self.model.neuron_logit_map)[self.classes])
+        model = jax.tree.map(np.asarray, self.model)
+        return np.ascontiguousarray(np.asarray(model.neuron_logit_map)[self.classes])
 
-    @cached_property
-    def neurons(self) -> Float[np.ndarray, "pair m"]:
-        """The last layer's neurons at the answer's position."""
+    def neurons(self) -> Iterator[tuple[slice, Float[np.ndarray, "pair part"]]]:
+        """The last layer's neurons at the answer's position, some at a time, with their places.
+
+        All of them are 26 MB at the published setting, so the network is run anew for every part.
+        """
         width = self.W_L.shape[1]
-        out = np.empty((len(self.pairs), width), np.float32)
-        for part, inputs in self._chunks():
-            out[part] = np.asarray(_neurons(self.model, inputs))[: part.stop - part.start]
-        return out
+        size = min(WIDTH, width)
+        for start in range(0, width, size):
+            # Parts of one size need one compilation: the last one reaches back over the one before.
+            first = min(start, width - size)
+            if self.attention is None:
+                out = np.empty((len(self.pairs), size), np.float32)
+                for part, inputs in self._chunks():
+                    out[part] = np.asarray(_neurons(self.model, inputs, first))[: part.stop - part.start]
+            else:
+                out = self.attention.neurons(slice(first, first + size))
+            yield slice(start, first + size), out[:, start - first :]
 
     @cached_property
     def through_neurons(self) -> Float[np.ndarray, "pair c"]:
         """The part of the logits that the neurons write, W_L times their activations."""
-        return self.neurons @ self.W_L.T
+        out = np.zeros((len(self.pairs), len(self.classes)), np.float32)
+        for place, part in self.neurons():
+            out += part @ self.W_L[:, place].T
+        return out
 
     @property
     def around(self) -> Float[np.ndarray, "pair c"]:
@@ -103,8 +132,11 @@ _logits = jax.jit(answer_logits)
 
 
 @jax.jit
-def _neurons(model: Model, inputs: Inputs) -> jax.Array:
+def _neurons(model: Model, inputs: Inputs, first: int) -> Float[Array, "pair part"]:
+    """`WIDTH` of the neurons, from the one numbered `first` on."""
     if isinstance(model, MLP):
-        return model.run(inputs, ["mlp.post"])[1]["mlp.post"]
-    name = f"blocks.{len(model.blocks) - 1}.mlp.post"
-    return model.run(inputs, [name])[1][name][:, -1]
+        neurons = model.run(inputs, ["mlp.post"])[1]["mlp.post"]
+    else:
+        name = f"blocks.{len(model.blocks) - 1}.mlp.post"
+        neurons = model.run(inputs, [name])[1][name][:, -1]
+    return jax.lax.dynamic_slice_in_dim(neurons, first, min(WIDTH, neurons.shape[1]), axis=1)

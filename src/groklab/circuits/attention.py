@@ -18,6 +18,7 @@ from groklab.models.inputs import OPERAND
 
 CHUNK = 512
 """Pairs whose logits are computed at once."""
+EVERYTHING = slice(None)
 Optional = Float[Array, "..."] | None
 
 
@@ -83,11 +84,13 @@ class Attention:
         changed[first], changed[second] = both * line, both * (1 - line)
         return changed
 
-    def outputs(self, pattern: Float[np.ndarray, "position h pair"], head: int) -> Float[np.ndarray, "pair k"]:
-        """What a head takes from the tokens, before W_O."""
-        z = np.zeros((len(self.a), self._values[0].shape[-1]), np.float32)
+    def outputs(
+        self, pattern: Float[np.ndarray, "position h pair"], head: int, part: slice = EVERYTHING
+    ) -> Float[np.ndarray, "pair k"]:
+        """What a head takes from the tokens, before W_O, on all pairs or on a part of them."""
+        z = np.zeros((len(self.a[part]), self._values[0].shape[-1]), np.float32)
         for at, values in enumerate(self._values):
-            z += pattern[at, head][:, None] * values[head][self._tokens(at)]
+            z += pattern[at, head, part][:, None] * values[head][self._tokens(at)[part]]
         return z
 
     def logits(
@@ -98,20 +101,45 @@ class Attention:
         All columns, float32. `direct` False takes the residual stream of the last position out.
         """
         block, unembed = self.model.blocks[0], self.model.unembed
-        W_O, W_U = np.asarray(block.attn.W_O), np.asarray(unembed.W_U)
-        on = [head for head in range(len(W_O)) if head not in off]
-        z = np.concatenate([np.zeros((len(self.a), 0), np.float32), *(self.outputs(pattern, h) for h in on)], axis=1)
-        out = W_O[on].reshape(-1, W_O.shape[-1])
-        constant = _plus(self._stream[-1] if direct else np.zeros_like(self._stream[-1]), block.attn.b_O)
-        logits = np.empty((len(z), W_U.shape[1]), np.float32)
-        for start in range(0, len(z), CHUNK):
+        W_U = np.asarray(unembed.W_U)
+        logits = np.empty((len(self.a), W_U.shape[1]), np.float32)
+        for start in range(0, len(self.a), CHUNK):
             part = slice(start, start + CHUNK)
-            x = z[part] @ out + constant
+            x = self._attended(pattern, part, off, direct)
             if block.mlp is not None:
                 pre = _plus(x @ np.asarray(block.mlp.W_in), block.mlp.b_in)
                 x += _plus(_activated(block.mlp.activation, pre) @ np.asarray(block.mlp.W_out), block.mlp.b_out)
             logits[part] = _plus(x @ W_U, unembed.b_U)
         return logits
+
+    def neurons(self, place: slice) -> Float[np.ndarray, "pair part"]:
+        """The neurons of these numbers. Raises `ValueError` for a network without any."""
+        mlp = self.model.blocks[0].mlp
+        if mlp is None:
+            raise ValueError("this network is attention only")
+        W_in = np.asarray(mlp.W_in)[:, place]
+        bias = None if mlp.b_in is None else np.asarray(mlp.b_in)[place]
+        neurons = np.empty((len(self.a), W_in.shape[1]), np.float32)
+        for start in range(0, len(self.a), CHUNK):
+            part = slice(start, start + CHUNK)
+            neurons[part] = _activated(mlp.activation, _plus(self._attended(self.pattern, part) @ W_in, bias))
+        return neurons
+
+    def _attended(
+        self,
+        pattern: Float[np.ndarray, "position h pair"],
+        part: slice,
+        off: tuple[int, ...] = (),
+        direct: bool = True,
+    ) -> Float[np.ndarray, "pair d"]:
+        """The residual stream after attention at the last position."""
+        heads = self.model.blocks[0].attn
+        W_O, constant = np.asarray(heads.W_O), self._stream[-1] if direct else np.zeros_like(self._stream[-1])
+        x = np.repeat(_plus(constant, heads.b_O), len(self.a[part]), axis=0)
+        for head in range(len(W_O)):
+            if head not in off:
+                x += self.outputs(pattern, head, part) @ W_O[head]
+        return x
 
     @cached_property
     def _stream(self) -> list[Float[np.ndarray, "v d"]]:

@@ -1,38 +1,56 @@
-"""A table of logits that differs from another one by few directions, not multiplied out."""
+"""A table of logits that differs from another one by few directions, multiplied out slab by slab."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-WIDTHS = 8
-"""Directions are filled up with zeros to a multiple of this, so that few shapes have to be compiled."""
+SLAB = 1024
+"""Pairs that are multiplied out and scored at once: half a megabyte at P = 113, which a processor's cache holds."""
+PRODUCT = 2**18
+"""Multiplications in one call of BLAS: up to here OpenBLAS stays in its thread, and threads that wait for each other
+on a busy machine take a hundred times as long."""
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """The table keep * base + left @ right, the product in the shape of the base.
+    """The table base + left @ right, the product in the shape of the base.
 
     Its rows are the pairs and its columns the answers, or its rows x and its columns y and the answers.
     """
 
-    base: Float[Array, "x y c"]
-    """What is changed, on the device."""
+    base: Float[np.ndarray, "x y c"]
+    """What is changed, float32."""
     left: Float[np.ndarray, "row r"]
     """The directions, float32."""
     right: Float[np.ndarray, "r column"]
-    """How much there is of each."""
-    keep: float = 1.0
-    """0 where nothing of the base stays."""
+    """How much there is of each, float32."""
+    keep: bool = True
+    """Whether the base stays, or gives nothing but its shape."""
+
+    def slabs(self) -> Iterator[tuple[slice, Float[np.ndarray, "pair c"]]]:
+        """The rows of the table, some at a time, each with the pairs it belongs to; the caller may write on them."""
+        order, width, classes = self.base.shape
+        flat = self.base.reshape(-1, classes)
+        step = max(1, SLAB // width)
+        for start in range(0, order, step):
+            some = slice(start, min(start + step, order))
+            pairs = slice(some.start * width, some.stop * width)
+            slab = product(self.left[some if len(self.left) == order else pairs], self.right).reshape(-1, classes)
+            if self.keep:
+                slab += flat[pairs]
+            yield pairs, slab
 
     def table(self) -> Float[np.ndarray, "x y c"]:
         """The table itself."""
-        return self.keep * np.asarray(self.base) + (self.left @ self.right).reshape(self.base.shape)
+        return np.concatenate([slab for _, slab in self.slabs()]).reshape(self.base.shape)
 
-    def filled_up(self) -> "Change":
-        """The same with the number of directions a multiple of `WIDTHS`."""
-        (rows, count), columns = self.left.shape, self.right.shape[1]
-        width = count + -count % WIDTHS
-        left, right = np.zeros((rows, width), np.float32), np.zeros((width, columns), np.float32)
-        left[:, :count], right[:count] = self.left, self.right
-        return Change(self.base, left, right, self.keep)
+
+def product(left: Float[np.ndarray, "row r"], right: Float[np.ndarray, "r column"]) -> Float[np.ndarray, "row column"]:
+    """left @ right in pieces of `PRODUCT` multiplications, float32."""
+    out = np.empty((len(left), right.shape[1]), np.float32)
+    step = max(1, PRODUCT // right.size)
+    for start in range(0, len(left), step):
+        np.matmul(left[start : start + step], right, out=out[start : start + step])
+    return out

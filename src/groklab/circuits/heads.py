@@ -76,8 +76,10 @@ def read_heads(attention: Attention, basis: Basis | None) -> Heads:
 def _carried(attention: Attention, head: int, basis: Basis) -> Float[np.ndarray, " 1+k"]:
     """Power of a head's output in each frequency's 8 terms, and last in all but the constant."""
     z = attention.outputs(attention.pattern, head).reshape(basis.order, basis.order, -1)
-    W_O = np.asarray(attention.model.blocks[0].attn.W_O)[head]
-    power = ((pair_coefficients(z, basis) @ W_O).astype(np.float64) ** 2).sum(axis=-1)
+    W_O = np.asarray(attention.model.blocks[0].attn.W_O, np.float64)[head]
+    coefficients = pair_coefficients(z, basis).astype(np.float64)
+    # The squared norm after W_O, without the larger array that W_O would make.
+    power = np.einsum("ijk,ijk->ij", coefficients @ (W_O @ W_O.T), coefficients)
     power[0, 0] = 0
     return np.append(term_power(power, basis), power.sum())
 

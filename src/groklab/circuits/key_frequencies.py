@@ -1,23 +1,28 @@
 """Which frequencies a network uses, by the three rules of Nanda et al. 2023 (they can disagree).
 
-The outlier rule, for a spectrum of norms: a frequency is key when its norm is more than `FACTOR` times the
-median norm, and its power at least `LEAST_POWER` of the whole. The median is the size of a frequency that the
-network does not use, as long as it uses fewer than half of them. With random weights the norms scatter by tens of
-per cent about their median. The constant was set after two networks (P = 53), in which the largest unused norm
-stood at 5 medians and the least used one at 70. Later networks have weak frequencies near it: `docs/circuits.md`
-counts how often half or twice the constant gives another set. The second condition only keeps rounding errors out
-of exact networks, whose median is nearly 0.
+The outlier rule, for a spectrum with powers p (squared norms): a frequency is key when
+
+    p_k > SHARE * (sum of p) + NOISE * (lower quartile of p).
+
+The share is what matters to the network. Where weight decay keeps each neuron's input and output weights in
+balance, a frequency's part in the logits grows like its power in W_L: one below a hundredth adds next to nothing to
+the margins. The second term keeps a flat spectrum from passing, of which every frequency has a share. The lower
+quartile is what an unused frequency has, as long as a quarter of them is unused. In white noise of a single column
+powers are exponentially distributed, and 0.75^25 of them, one in 1,300, lie over 25 lower quartiles; a map has tens
+of columns, and its noise scatters far less. An exact network's rounding errors are below any share.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-FACTOR = 10.0
-"""How many medians make an outlier. The result says whether `FACTOR` / sqrt 2 and `FACTOR` * sqrt 2 agree."""
-LEAST_POWER = 1e-3
-"""Least share of the spectrum's power (squared norm) of a key frequency."""
+SHARE = 0.01
+"""Least share of the spectrum's power, above the noise, of a key frequency. The result says whether half of it and
+twice of it name the same frequencies."""
+NOISE = 25.0
+"""How many lower quartiles of power noise may have: five in norm."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,9 +36,9 @@ class Rule:
     frequencies: tuple[int | str, ...]
     """The key frequencies, by label, ascending."""
     stable: bool
-    """Whether the rule's constant divided by sqrt 2 and multiplied by sqrt 2 gives the same set both times.
+    """Whether half the rule's constant and twice the constant give the same set.
 
-    The constant is the number of medians, or for `neurons` the part of a neuron that may stay unexplained.
+    The constant is the share of power, or for `neurons` the part of a neuron that may stay unexplained.
     """
     gap: float
     """The least of the key frequencies' strengths over the largest of the others'; NaN where there is none."""
@@ -53,23 +58,29 @@ class KeyFrequencies:
     """Frequencies that some rules name and others do not."""
 
 
-def outliers(norms: Float[np.ndarray, " k"], factor: float = FACTOR) -> Bool[np.ndarray, " k"]:
-    """The outlier rule."""
-    power = norms**2
-    return (norms > factor * np.median(norms)) & (power >= LEAST_POWER * max(power.sum(), 1e-300))
+def outliers(norms: Float[Any, "*batch k"], share: float = SHARE) -> Bool[Any, "*batch k"]:
+    """The outlier rule on spectra of norms, numpy or JAX, traced or not; the answer is of the same kind."""
+    return norms**2 > _least(norms, share)
 
 
 def outlier_rule(rule: str, norms: Float[np.ndarray, " k"], labels: tuple[int | str, ...]) -> Rule:
-    """The outlier rule on one spectrum, with its stability: its constant over and times sqrt 2."""
+    """The outlier rule on one spectrum, with its stability: half its share and twice its share."""
     key = outliers(norms)
-    around = [outliers(norms, FACTOR * np.sqrt(2) ** sign) for sign in (-1, 1)]
+    norm = float(np.sqrt(_least(norms, SHARE)[0]))
     return Rule(
         rule=rule,
-        threshold=f"norm over {FACTOR:g} times the median norm ({FACTOR * np.median(norms):.3g})",
+        threshold=f"power over {SHARE:.0%} of the whole and {NOISE:g} lower quartiles together (norm {norm:.3g})",
         frequencies=chosen(key, labels),
-        stable=all(np.array_equal(key, other) for other in around),
+        stable=all(np.array_equal(key, outliers(norms, SHARE * factor)) for factor in (0.5, 2)),
         gap=_gap(norms, key),
     )
+
+
+def _least(norms: Float[Any, "*batch k"], share: float) -> Float[Any, "*batch 1"]:
+    """The power that a key frequency exceeds."""
+    ordered = norms.__array_namespace__().sort(norms**2, axis=-1)
+    quartile = norms.shape[-1] // 4
+    return share * ordered.sum(axis=-1, keepdims=True) + NOISE * ordered[..., quartile : quartile + 1]
 
 
 def neuron_rule(
@@ -78,7 +89,7 @@ def neuron_rule(
     """The set of the best frequencies of those neurons that one frequency explains to at least `mark`."""
     counts = np.bincount(best[share >= mark], minlength=len(labels)).astype(np.float64)
     # The mark's constant is the part that may stay unexplained.
-    around = [np.bincount(best[share >= 1 - (1 - mark) * f], minlength=len(labels)) for f in (2**-0.5, 2**0.5)]
+    around = [np.bincount(best[share >= 1 - (1 - mark) * f], minlength=len(labels)) for f in (0.5, 2)]
     return Rule(
         rule="neurons",
         threshold=f"best frequency of at least one neuron that it explains to {mark:.0%}",

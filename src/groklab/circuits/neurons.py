@@ -4,6 +4,7 @@ Nanda et al. 2023, section 4.3: the polynomial of frequency k has a constant and
 w_k a, of w_k b, and the 4 products. Orthogonal, so the share explained is a share of power; no fit is needed.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import jax
@@ -52,13 +53,13 @@ class Neurons:
 
 
 def read_neurons(
-    neurons: Float[np.ndarray, "pair m"], W_L: Float[np.ndarray, "c m"], basis: Basis
+    neurons: Iterable[tuple[slice, Float[np.ndarray, "pair part"]]], W_L: Float[np.ndarray, "c m"], basis: Basis
 ) -> tuple[Neurons, Float[np.ndarray, "i j c"]]:
     """The neurons read one by one; and the change of the logits when all that reach the mark become polynomials.
 
-    The change is given by its coefficients: the neurons are large, and can be let go before it is written out.
+    Neurons come in parts with their places (`Anatomy.neurons`). The change is given by its coefficients.
     """
-    order, width = basis.order, neurons.shape[1]
+    order, width = basis.order, W_L.shape[1]
     rows = basis.group.basis
     masks = np.stack([term_mask(basis, one) for one in np.eye(len(basis.labels))]).astype(np.float32)
     frequency = np.full(width, -1)
@@ -67,9 +68,8 @@ def read_neurons(
     total_power = np.zeros((order, order))
     change = np.zeros((order, order, len(W_L)), np.float32)
     weight = (W_L.astype(np.float64) ** 2).sum(0)
-    for start in range(0, width, CHUNK):
-        part = slice(start, min(start + CHUNK, width))
-        coefficients = pair_coefficients(neurons[:, part].reshape(order, order, -1), basis)
+    for part, values in _in_chunks(neurons):
+        coefficients = pair_coefficients(values.reshape(order, order, -1), basis)
         squares = coefficients.astype(np.float64) ** 2
         total_power += squares.sum(-1)
         constant = squares[0, 0].copy()
@@ -116,14 +116,22 @@ def neuron_spectra(model: Model, task: Task) -> Float[np.ndarray, "m 1+k 1+k"]:
     anatomy = Anatomy(model, task, basis.pairs, basis.classes)
     if not anatomy.has_neurons:
         raise Mistake(f"a {anatomy.architecture} has no neurons to have spectra")
-    with jax.default_matmul_precision("highest"):
-        neurons, order = anatomy.neurons, basis.order
     spectra: list[np.ndarray] = []
-    for start in range(0, neurons.shape[1], CHUNK):
-        values = neurons[:, start : start + CHUNK].reshape(order, order, -1)
-        power = np.moveaxis(pair_coefficients(values, basis).astype(np.float64) ** 2, -1, 0)
-        spectra += [np.sqrt(merged(one, basis)) for one in power]
+    with jax.default_matmul_precision("highest"):
+        for _, values in _in_chunks(anatomy.neurons()):
+            functions = values.reshape(basis.order, basis.order, -1)
+            power = np.moveaxis(pair_coefficients(functions, basis).astype(np.float64) ** 2, -1, 0)
+            spectra += [np.sqrt(merged(one, basis)) for one in power]
     return np.stack(spectra)
+
+
+def _in_chunks(
+    neurons: Iterable[tuple[slice, Float[np.ndarray, "pair part"]]],
+) -> Iterator[tuple[slice, Float[np.ndarray, "pair chunk"]]]:
+    for place, values in neurons:
+        for start in range(0, values.shape[1], CHUNK):
+            part = values[:, start : start + CHUNK]
+            yield slice(place.start + start, place.start + start + part.shape[1]), part
 
 
 def _phases(

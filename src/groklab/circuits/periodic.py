@@ -1,14 +1,11 @@
 """Periodic structure: how the power of weights, scores, neurons and logits spreads over the frequencies."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from groklab.circuits.basis import Basis
-from groklab.circuits.projections import restored, transformed
 
 CHUNK = 32
 """Functions on the pairs that are transformed at once."""
@@ -37,28 +34,26 @@ class Spectra:
 
 
 def pair_coefficients(values: Float[np.ndarray, "x y n"], basis: Basis) -> Float[np.ndarray, "i j n"]:
-    """The coefficients of functions on the pairs in products of basis rows: `projections.transformed`, compiled."""
-    return _part_by_part(_transformed, values, basis)
+    """The coefficients of functions on the pairs in products of basis rows, float32: `projections.transformed`."""
+    return _part_by_part(values, basis.group.basis)
 
 
 def on_all_pairs(coefficients: Float[np.ndarray, "i j n"], basis: Basis) -> Float[np.ndarray, "x y n"]:
-    """The functions with these coefficients: `projections.restored`, compiled."""
-    return _part_by_part(_restored, coefficients, basis)
+    """The functions with these coefficients, float32: `projections.restored`."""
+    return _part_by_part(coefficients, basis.group.basis.T)
 
 
-_transformed, _restored = jax.jit(transformed), jax.jit(restored)
-
-
-def _part_by_part(
-    way: Callable[..., Array], values: Float[np.ndarray, "x y n"], basis: Basis
-) -> Float[np.ndarray, "i j n"]:
-    """Equal parts, so that one compilation serves all; the last one reaches back over the one before."""
-    rows, out = basis.group.basis.astype(np.float32), np.empty(values.shape, np.float32)
-    size = min(CHUNK, values.shape[-1])
-    for start in range(0, values.shape[-1], size):
-        part = slice(min(start, values.shape[-1] - size), min(start + size, values.shape[-1]))
-        out[..., part] = np.asarray(way(values[..., part], rows))
+def _part_by_part(values: Float[np.ndarray, "x y n"], matrix: Float[np.ndarray, "i x"]) -> Float[np.ndarray, "i j n"]:
+    """The matrix applied along both axes, in two large products for every `CHUNK` functions."""
+    matrix, out = matrix.astype(np.float32), np.empty(values.shape, np.float32)
+    for start in range(0, values.shape[-1], CHUNK):
+        part = slice(start, start + CHUNK)
+        out[..., part] = _along_first(matrix, _along_first(matrix, values[..., part]).swapaxes(0, 1)).swapaxes(0, 1)
     return out
+
+
+def _along_first(matrix: Float[np.ndarray, "i x"], values: Float[np.ndarray, "x y n"]) -> Float[np.ndarray, "i y n"]:
+    return (matrix @ values.reshape(len(values), -1)).reshape(values.shape)
 
 
 def merged(power: Float[np.ndarray, "i j"], basis: Basis) -> Float[np.ndarray, "1+k 1+k"]:

@@ -43,18 +43,14 @@ def _taken_apart(model: Model, task: Task, split: Split | None, seed: int) -> Ci
     pairs = np.arange(task.pairs) if basis is None else basis.pairs
     classes = np.arange(task.classes) if basis is None else basis.classes
     anatomy = Anatomy(model, task, pairs, classes)
-    attention = None
-    if not isinstance(model, MLP) and anatomy.readable_heads:
-        attention = Attention(jax.tree.map(np.asarray, model), task.template, task.a[pairs], task.b[pairs])
+    attention = anatomy.attention
     scorer = _scorer(task, split, pairs, classes)
     score = scorer(anatomy.logits)
-    # The neurons are the largest array (26 MB at the published setting): read first, and let go.
     neurons: Neurons | None = None
     change: Float[np.ndarray, "i j c"] | None = None
     if basis is not None and anatomy.has_neurons:
-        neurons, change = read_neurons(anatomy.neurons, anatomy.W_L, basis)
+        neurons, change = read_neurons(anatomy.neurons(), anatomy.W_L, basis)
     through = anatomy.through_neurons if anatomy.linear_readout else None
-    anatomy.__dict__.pop("neurons", None)
     polynomials: tuple[Ablation, ...] = ()
     if basis is not None and change is not None and through is not None:
         words = "neurons: those of one frequency replaced by their polynomials"
@@ -86,7 +82,7 @@ def _taken_apart(model: Model, task: Task, split: Split | None, seed: int) -> Ci
     table = anatomy.logits.reshape((basis.order,) * 3)
     through = None if through is None else through.reshape(table.shape)
     surgery = Surgery(basis, table, through, None if through is None else anatomy.W_L)
-    spectra = _spectra(anatomy, attention, neurons, basis, surgery.logits_hat)
+    spectra = _spectra(anatomy, attention, neurons, basis, surgery.logits_terms.power)
     key = _key_frequencies(spectra, neurons)
     mask = np.array([label in key.used for label in basis.labels])
     neuron_logit: NeuronLogit | None = None
@@ -159,14 +155,13 @@ def _spectra(
     attention: Attention | None,
     neurons: Neurons | None,
     basis: Basis,
-    hat: Float[np.ndarray, "i j c"],
+    power: Float[np.ndarray, "i j"],
 ) -> Spectra:
     model, group = anatomy.model, basis.group
     first = np.asarray(model.embed.W_E, np.float64)
     own = isinstance(model, MLP) and model.embed_b is not None
     second = np.asarray(model.embed_b.W_E, np.float64) if own else first  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     W_U = None if isinstance(model, MLP) else np.asarray(model.unembed.W_U, np.float64).T[basis.classes]
-    power = np.einsum("ijc,ijc->ij", hat, hat, dtype=np.float64)
     return Spectra(
         frequencies=basis.labels,
         embedding=spectrum(group, first[basis.structure.in_order("a")]),

@@ -170,7 +170,7 @@ def _misfits(
         each = "; ".join(f"{rule.rule}: {', '.join(map(str, rule.frequencies)) or 'none'}" for rule in key.rules)
         found.append(f"the rules for key frequencies differ: {each}")
     if not key.rules[0].stable:
-        found.append("the key frequencies change when the rule's constant changes by a factor of 2")
+        found.append("the key frequencies change when the rule's constant is halved or doubled")
     if neurons is not None:
         stray = [str(k) for k in neurons.clusters if k not in key.used]
         if stray:

@@ -1,23 +1,27 @@
 """A study trained in this process, batch after batch, into a store."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import jax
-import numpy as np
 
 from groklab.engines.compilations import keep_compilations
+from groklab.engines.completing import complete, variables_of
+from groklab.engines.earlier import as_stored
 from groklab.engines.interruption import interruptions
+from groklab.engines.own import must_go_on, own_measures
 from groklab.engines.precision import Precision, multiplying
 from groklab.engines.progress import Progress, Watch
-from groklab.measures import Measure, View, built_in
+from groklab.measures import Measure, built_in
 from groklab.models import Model
 from groklab.record import Record
-from groklab.store import Folder, Manifest, Variable, begun, provenance
+from groklab.store import Folder, Manifest, Reader, begun, provenance
 from groklab.studies.study import Study
 from groklab.tasks import Split, Task
 from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
+from groklab.training.applicable import applicable
 from groklab.training.memory import largest
 from groklab.training.plan import planned
 from groklab.training.state import initial_model
@@ -27,6 +31,7 @@ def run(
     study: Study,
     out: str | os.PathLike[str],
     *,
+    measures: Iterable[Callable[..., Any] | Measure] = (),
     watch: Watch = lambda progress: None,
     commit_seconds: float = 15.0,
     precision: Precision = "float32",
@@ -34,36 +39,41 @@ def run(
 ) -> Record:
     """Trains a study into the folder `out`, or goes on where an earlier call was interrupted, bit for bit.
 
-    `watch` is told at every logged step how far the study is; a commit is made at least every `commit_seconds`.
-    `precision` is that of an accelerator's matrix products: float32, tf32 (fast, 10 bits) or bf16_3x (three passes of
-    bfloat16). `memory` is what a batch may take, in bytes; nothing means what the device has at hand. It settles how
-    many runs a batch has when a study begins; a study that goes on keeps its batches.
+    `measures` are functions f(model, task) of your own, measured beside the built-in ones; see `groklab.measures`. A
+    study that goes on needs the same again. `watch` is told at every logged step how far the study is; a commit is
+    made at least every `commit_seconds`. `precision` is that of an accelerator's matrix products: float32, tf32
+    (fast, 10 bits) or bf16_3x (three passes of bfloat16). `memory` is what a batch may take, in bytes; nothing means
+    what the device has at hand. It settles how many runs a batch has when a study begins; a study that goes on keeps
+    its batches.
     On Ctrl-C or SIGTERM everything is committed and `KeyboardInterrupt` raised. Raises `Mistake` for runs that
     cannot be made, and `StoreError` for a folder that holds other settings, is in use, or cannot be written.
     """
     keep_compilations()
-    runs = with_parents(study.runs)
-    # A store keeps the batches it was made with, so that those of a study that goes on need no thought.
-    batches = (
-        plan(runs) if begun(Path(out)) else plan(runs, lambda alike: largest(alike, applicable(alike[0])[0], memory))
-    )
+    runs, out, own = with_parents(study.runs), Path(out), own_measures(measures)
+    every = (*built_in(), *own)
+    if begun(out):
+        # A store keeps the batches it was made with, so that those of a study that goes on need no thought.
+        batches, stored = plan(runs), Reader(out).manifest.runs
+        must_go_on(Record(out), own)
+    else:
+        batches, stored = plan(runs, lambda alike: largest(alike, applicable(alike[0], every)[0], memory)), ()
     manifest = Manifest(
         study=study.name,
         scale=study.scale,
-        runs=[run.to_json() for run in runs],
+        runs=as_stored(runs, stored),
         batches={batch.name: batch.members for batch in batches},
         labels=labels(runs),
     )
-    with multiplying(precision), Folder(Path(out), manifest) as folder, interruptions() as interrupted:
+    with multiplying(precision), Folder(out, manifest) as folder, interruptions() as interrupted:
         batches = planned(runs, folder.manifest.batches)
         told = _Teller(batches, watch)
         for batch in batches:
-            measures, coordinates = applicable(batch.runs[0])
-            variables = [Variable(name=m.name, dims=m.dims, units=m.units, description=m.description) for m in measures]
+            fitting, coordinates = applicable(batch.runs[0], every)
+            variables = variables_of(batch, Record(out), fitting, own)
             trainer = Trainer(
                 batch,
-                measures,
-                lambda batch=batch: starts(batch, Record(Path(out)), runs),
+                fitting,
+                lambda batch=batch: starts(batch, Record(out), runs),
                 writer := folder.batch(batch.name, variables, coordinates),
                 session=provenance(device=jax.devices()[0].device_kind) | {"precision": precision},
                 watch=told.batch(batch),
@@ -73,17 +83,9 @@ def run(
             trainer.train()
             if interrupted():
                 raise KeyboardInterrupt
+            complete(batch, fitting, writer, trainer, interrupted)
             writer.compact()
-    return Record(Path(out))
-
-
-def applicable(run: Run) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]]:
-    """The measures that fit the task and the model of a run, and the labels along their dimensions."""
-    task = Task.of(run.task)
-    view = View.outline(run.model, task)
-    measures = tuple(measure for measure in built_in() if measure.applies(view))
-    used = {dim for measure in measures for dim in measure.dims}
-    return measures, {dim: values for dim, values in view.coordinates.items() if dim in used}
+    return Record(out)
 
 
 def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:

@@ -6,4 +6,5 @@ from .claim import Finding as Finding
 from .claim import Verdict as Verdict
 from .verdicts import by_interval as by_interval
 from .verdicts import by_seeds as by_seeds
+from .verdicts import not_run as not_run
 from .verdicts import untested as untested

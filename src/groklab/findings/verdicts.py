@@ -99,5 +99,10 @@ def untested(claim: Claim, *, scale: str, sentence: str) -> Finding:
     return Finding(claim=claim, verdict="not tested at this scale", sentence=sentence, scale=scale)
 
 
+def not_run(claim: Claim, *, scale: str, sentence: str) -> Finding:
+    """The finding of a claim whose runs are not there, or not far enough."""
+    return Finding(claim=claim, verdict="not run", sentence=sentence, scale=scale)
+
+
 def _within(inner: Range, outer: Range) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]

@@ -5,10 +5,14 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from jaxtyping import Array
 
 from groklab.measures.view import View
+
+Plain = Callable[..., Any]
+"""A user's function of a network and its task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +22,32 @@ class Measure:
     name: str
     """The variable's name in the dataset."""
     dims: tuple[str, ...]
-    """Dimensions of one value, such as ("frequency",); `View.coordinates` has their labels."""
+    """Dimensions of one value, such as ("frequency",); `fitting` has the labels along them."""
     units: str
     """Unit, `1` for a pure number."""
     description: str
     """One sentence with the definition."""
     needs: tuple[str, ...]
-    """What the network and the task must have: `group`, `mlp`, `mirrors`."""
+    """What the network and the task must have, or the measure must be told; the words are `View.has`'s."""
     compute: Callable[[View], Array]
     """The measure itself."""
+    afterwards: bool = False
+    """Whether it is computed from the kept weights once the run has ended, and not at every logged step: because it
+    needs the final network, or costs too much."""
+    plain: Plain | None = None
+    """The user's function that it was made of; nothing for a built-in one."""
+
+    @staticmethod
+    def of(function: "Plain | Measure") -> "Measure":
+        """A user's function `f(model, task)` as a measure; a measure as it is.
+
+        It is called as the function is and described by the first line of its docstring; unit, dimensions and when
+        it is computed are those of `measured`. The result, an array of any number of dimensions, becomes float32.
+        Raises `Mistake` for what is no function of two arguments, or has a name that is taken.
+        """
+        from groklab.measures.own import as_measure
+
+        return function if isinstance(function, Measure) else as_measure(function)
 
     def applies(self, view: View) -> bool:
         """Whether this network and this task have what it needs."""
@@ -34,7 +55,7 @@ class Measure:
 
 
 def measure(
-    *, units: str, dims: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+    *, units: str, dims: tuple[str, ...] = (), needs: tuple[str, ...] = (), afterwards: bool = False
 ) -> Callable[[Callable[[View], Array]], Measure]:
     """Turns a function of a `View` into a `Measure` of its name; the docstring's first line is the description."""
 
@@ -46,6 +67,7 @@ def measure(
             description=(compute.__doc__ or "").strip().splitlines()[0],
             needs=needs,
             compute=compute,
+            afterwards=afterwards,
         )
 
     return wrap

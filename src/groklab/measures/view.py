@@ -1,15 +1,21 @@
 """One network and its task as measures see them: what several measures need is computed once."""
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from groklab.groups import Group
-from groklab.models import MLP, Inputs, Model, ModelSettings, answer_logits, named_parameters, skeleton
+from groklab.circuits.basis import Basis
+from groklab.circuits.key_frequencies import outliers
+from groklab.groups import Group, spectrum
+from groklab.models import MLP, Inputs, Model, ModelSettings, Transformer, answer_logits, named_parameters, skeleton
 from groklab.tasks import GroupStructure, Task
+
+T = TypeVar("T")
 
 
 class Labels(eqx.Module):
@@ -24,12 +30,19 @@ class Labels(eqx.Module):
 
 
 class View:
-    """A network, its task and its training set. Made anew inside each traced function; all of it is lazy."""
+    """A network, its task and its training set. Made anew inside each traced function; all of it is lazy.
 
-    def __init__(self, model: Model, task: Task, data: Labels) -> None:
+    Where the task is a group's product, `table` and what is made of it are about the pairs and answers inside the
+    group, in the order of its elements; axes as in `groklab.circuits.basis`.
+    """
+
+    def __init__(self, model: Model, task: Task, data: Labels, key: Float[Array, "frequency"] | None = None) -> None:
+        """`key` is 1 for a key frequency and 0 for another; without one they are the network's own."""
         self.model = model
         self.task = task
         self.data = data
+        self._key = key
+        self._made: dict[Callable[[View], Any], Any] = {}
 
     @staticmethod
     def outline(settings: ModelSettings, task: Task) -> "View":
@@ -39,21 +52,40 @@ class View:
         return View(model, task, Labels(labels=jnp.asarray(task.answers), train=pairs, test=pairs))
 
     def has(self, need: str) -> bool:
-        """Whether there is a `group`, an `mlp` between embedding and logits, or `mirrors` (b, a) of pairs (a, b)."""
+        """Whether there is what a measure needs.
+
+        `group`: the task is a group's product. `key`: a group, and with it key frequencies. `mlp`: neurons before
+        the logits. `attention`. `mirrors`: pairs (b, a) of pairs (a, b). `test`: labels of pairs that were not
+        trained on, which are always there; a word for the reader.
+        """
         match need:
-            case "group":
+            case "group" | "key":
                 return self.task.group is not None
             case "mlp":
                 return isinstance(self.model, MLP) or self.model.blocks[-1].mlp is not None
+            case "attention":
+                return isinstance(self.model, Transformer)
             case "mirrors":
                 return bool(np.any(self.task.mirror >= 0))
+            case "test":
+                return True
             case _:
-                raise ValueError(f"a measure can need group, mlp and mirrors, not {need!r}")
+                raise ValueError(f"a measure can need group, key, mlp, attention, mirrors and test, not {need!r}")
+
+    def once(self, part: Callable[["View"], T]) -> T:
+        """What a function makes of this view, computed once for all measures that ask for it."""
+        if part not in self._made:
+            self._made[part] = part(self)
+        return self._made[part]
 
     @property
     def coordinates(self) -> dict[str, np.ndarray]:
         """The labels along every dimension a measure may have."""
-        labels = {"matrix": np.array(list(self.weights))}
+        labels = {
+            "matrix": np.array(list(self.weights)),
+            "reading": np.array(["sums", "products", "terms"]),
+            "part": np.array(["all", "train", "test"]),
+        }
         if self.task.group is not None:
             labels["frequency"] = np.array(self.task.group.group.frequency_labels)
         return labels
@@ -70,6 +102,22 @@ class View:
     def group(self) -> Group:
         """The task's group."""
         return self.structure.group
+
+    @cached_property
+    def basis(self) -> Basis:
+        """The task in the basis of its group."""
+        return Basis.of(self.task)
+
+    @property
+    def key(self) -> Float[Array, "frequency"]:
+        """1 for a key frequency and 0 for another: those given, or the network's own."""
+        return self.own_key if self._key is None else self._key
+
+    @cached_property
+    def own_key(self) -> Float[Array, "frequency"]:
+        """The network's own key frequencies by the default rule, on W_L, or on W_E where there are no neurons."""
+        values = self.neuron_logit_map if self.has("mlp") else self.embedding
+        return outliers(spectrum(self.group, values)).astype(jnp.float32)
 
     @cached_property
     def weights(self) -> dict[str, Array]:

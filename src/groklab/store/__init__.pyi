@@ -1,6 +1,8 @@
 from .environment import provenance as provenance
 from .folder import Folder as Folder
 from .folder import begun as begun
+from .kept import Kept as Kept
+from .kept import keep as keep
 from .layout import Saved as Saved
 from .manifest import Manifest as Manifest
 from .reader import Reader as Reader

@@ -1,8 +1,8 @@
 """The reading side of a store: never takes its lock, never keeps a writer waiting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import zarr
@@ -13,7 +13,7 @@ from groklab.store.layout import Saved, read_saved
 from groklab.store.manifest import Manifest
 from groklab.store.places import must_be_store
 from groklab.store.repositories import local, read
-from groklab.store.tables import checkpoint, checkpoint_steps, measured
+from groklab.store.tables import checkpoint, checkpoint_steps, checkpoints, kept_steps, measured, own, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -42,9 +42,14 @@ class Reader:
         """
         import xarray
 
-        numbers = np.arange(len(self.manifest.runs))
         parts = [self._read(name, measured) for name in self.manifest.batches]
-        found = [xarray.Dataset(part) for part in parts if part is not None]
+        return self.whole([xarray.Dataset(part) for part in parts if part is not None])
+
+    def whole(self, found: "Sequence[xarray.Dataset]") -> "xarray.Dataset":
+        """Datasets of several batches as one of the study: every run, every step, with the manifest's labels."""
+        import xarray
+
+        numbers = np.arange(len(self.manifest.runs))
         empty = xarray.Dataset(coords={"run": numbers[:0], "step": np.empty(0, dtype=np.int64)})
         whole = (
             xarray.concat(
@@ -54,15 +59,12 @@ class Reader:
                 coords="minimal",
                 compat="override",
                 join="outer",
-                combine_attrs="override",
+                combine_attrs=_said,
             )
             if found
             else empty
         ).reindex(run=numbers)
-        whole["run"].attrs = {"description": "number of the run in the study"}
-        labels = {name: ("run", np.asarray(values)) for name, values in self.manifest.labels.items()}
-        described = {name: getattr(self.manifest, name) for name in ("study", "scale", "groklab", "format")}
-        return whole.assign_coords(labels).assign_attrs(described)
+        return labelled(whole, self.manifest)
 
     def checkpoint_steps(self, run: int) -> list[int]:
         """The steps at which a run's weights were kept, ascending."""
@@ -87,6 +89,23 @@ class Reader:
         name, row = self._place(run)
         return self._read(name, lambda root: checkpoint(root, row, chosen)) or {}
 
+    def kept(self, batch: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """The steps (step,) at which a batch kept weights, ascending, and of which runs (run, step); if it began."""
+        return self._read(batch, kept_steps)
+
+    def weights(self, batch: str, steps: Sequence[int]) -> dict[str, np.ndarray]:
+        """Every parameter (run, step, ...) of a batch's runs at steps at which it kept any."""
+        return self._read(batch, lambda root: checkpoints(root, steps)) or {}
+
+    def variables(self, batch: str) -> set[str]:
+        """The names of the variables that a batch has."""
+        return self._read(batch, variables) or set()
+
+    def own(self) -> dict[str, bool]:
+        """The user's own measures by name, and whether each is computed afterwards; also those not computed yet."""
+        found = [self._read(batch, own) or {} for batch in self.manifest.batches]
+        return {name: afterwards for some in found for name, afterwards in some.items()}
+
     def saved(self, batch: str, *, arrays: bool = True) -> Saved | None:
         """What a batch committed last, if anything; without the training state unless `arrays`."""
         return self._read(batch, lambda root: read_saved(root, arrays=arrays))
@@ -103,3 +122,20 @@ class Reader:
 
     def _read(self, batch: str, reading: Callable[[zarr.Group], T]) -> T | None:
         return read(self.path, f"batches/{batch}", reading)
+
+
+def labelled(metrics: "xarray.Dataset", manifest: Manifest) -> "xarray.Dataset":
+    """The measures with what the manifest says of each run as coordinates, and of the study as attributes."""
+    metrics["run"].attrs = {"description": "number of the run in the study"}
+    labels = {name: ("run", np.asarray(values)) for name, values in manifest.labels.items()}
+    described = {name: getattr(manifest, name) for name in ("study", "scale", "groklab", "format")}
+    return metrics.assign_coords(labels).assign_attrs(described)
+
+
+def _said(batches: Sequence[Mapping[str, Any]], context: object = None) -> dict[str, Any]:
+    """The attributes of a variable in several batches: where they differ, each once."""
+    values: dict[str, dict[Any, None]] = {}
+    for attributes in batches:
+        for name, value in attributes.items():
+            values.setdefault(name, {})[value] = None
+    return {name: next(iter(some)) if len(some) == 1 else "; ".join(map(str, some)) for name, some in values.items()}

@@ -1,6 +1,7 @@
 """A batch's growing arrays: what was measured, and the weights that were kept."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import zarr
@@ -16,7 +17,7 @@ INT, BOOL, FLOAT = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)
 def prepare(root: zarr.Group, runs: list[int], variables: Sequence[Variable], coords: Mapping[str, np.ndarray]) -> None:
     """Creates the groups and arrays that are not there yet.
 
-    Raises `StoreError` when a coordinate is there with other values.
+    Raises `StoreError` when a coordinate is there with other values, or a variable with other dimensions.
     """
     if "runs" not in root.attrs:
         root.update_attributes({"format": FORMAT, "runs": runs})
@@ -33,20 +34,57 @@ def prepare(root: zarr.Group, runs: list[int], variables: Sequence[Variable], co
             create(group, name, array.shape, array.shape, array.dtype, (name,))[...] = array
         elif not np.array_equal(np.asarray(array_of(group, name)[...]), array):
             raise StoreError(f"the store holds other values of {name}; choose another --out")
-    logged = array_of(group, "step").shape[0]
+    create_variables(group, [variable for variable in variables if not variable.afterwards], coords)
+    before = own(root)
+    after = before | {variable.name: variable.afterwards for variable in variables if variable.own}
+    if after != before:
+        root.update_attributes({"own": after})
+
+
+def create_variables(group: zarr.Group, variables: Sequence[Variable], coords: Mapping[str, np.ndarray]) -> None:
+    """Creates the variables that are not there yet, NaN at every step that was logged.
+
+    Raises `StoreError` when one is there with other dimensions.
+    """
+    outer, logged = array_of(group, "run").shape[0], array_of(group, "step").shape[0]
     for variable in variables:
+        inner = tuple(len(coords[dim]) for dim in variable.dims)
+        by_step = variable.by_step
+        dims = ("run", *(["step"] if by_step else []), *variable.dims)
+        attributes = {**variable.notes, "units": variable.units, "description": variable.description}
         if quoted(variable.name) not in group:
-            outer, inner = len(runs), tuple(len(coords[dim]) for dim in variable.dims)
             create(
                 group,
                 variable.name,
-                (outer, logged, *inner),
-                (outer, rows(STEPS, (outer, *inner), FLOAT.itemsize), *inner),
+                (outer, *([logged] if by_step else []), *inner),
+                (outer, *([rows(STEPS, (outer, *inner), FLOAT.itemsize)] if by_step else []), *inner),
                 FLOAT,
-                ("run", "step", *variable.dims),
-                units=variable.units,
-                description=variable.description,
+                dims,
+                **(attributes | ({"own": "true"} if variable.own else {})),
             )
+        elif (stored := dims_of(array_of(group, variable.name))) != dims:
+            raise StoreError(
+                f"the store holds {variable.name} by {', '.join(stored)}, not by {', '.join(dims)}; "
+                "choose another --out, or another name"
+            )
+
+
+def fill(
+    group: zarr.Group, logged_steps: np.ndarray, variables: Sequence[Variable], values: Mapping[str, np.ndarray]
+) -> None:
+    """Writes whole variables: (run, logged, ...), NaN at the other steps, or (run, ...) for those without steps.
+
+    Raises `ValueError` for steps that were not logged.
+    """
+    known = np.asarray(array_of(group, "step")[...])
+    if not np.isin(logged_steps, known).all():
+        raise ValueError(f"not all of the steps {logged_steps} were logged")
+    places = np.searchsorted(known, logged_steps)
+    for variable in variables:
+        array = array_of(group, variable.name)
+        block = np.full(array.shape, np.nan, dtype=FLOAT)
+        block[:, places if variable.by_step else slice(None)] = values[variable.name]
+        array[...] = block
 
 
 def append_measures(
@@ -98,17 +136,46 @@ def axes(shape: tuple[int, ...]) -> tuple[str, ...]:
 
 def checkpoint_steps(root: zarr.Group, row: int) -> list[int]:
     """The steps at which the run in that row was kept, ascending."""
+    steps, kept = kept_steps(root)
+    return [int(step) for step in steps[kept[row]]]
+
+
+def kept_steps(root: zarr.Group) -> tuple[np.ndarray, np.ndarray]:
+    """The steps (step,) at which weights of any run were kept, ascending, and of which runs (run, step)."""
     group = subgroup(root, "checkpoints")
-    steps, kept = np.asarray(array_of(group, "step")[...]), np.asarray(array_of(group, "kept")[row])
-    return sorted(int(step) for step in steps[kept])
+    steps = np.asarray(array_of(group, "step")[...])
+    order = np.argsort(steps)
+    return steps[order], np.asarray(array_of(group, "kept")[...])[:, order]
 
 
 def checkpoint(root: zarr.Group, row: int, step: int) -> dict[str, np.ndarray]:
     """The leaves of the run in that row at a step that was kept."""
+    return {name: leaf[0] for name, leaf in _leaves(root, row, [step]).items()}
+
+
+def checkpoints(root: zarr.Group, steps: Sequence[int]) -> dict[str, np.ndarray]:
+    """The leaves (run, step, ...) of all runs at steps that were kept; NaN or 0 for runs of which they were not."""
+    return _leaves(root, slice(None), steps)
+
+
+def _leaves(root: zarr.Group, runs: int | slice, steps: Sequence[int]) -> dict[str, np.ndarray]:
     group = subgroup(root, "checkpoints")
-    place = int(np.flatnonzero(np.asarray(array_of(group, "step")[...]) == step)[0])
+    known = {int(step): place for place, step in enumerate(np.asarray(array_of(group, "step")[...]))}
+    places = np.array([known[step] for step in steps])
     leaves = {name: array for name, array in group.arrays() if name not in ("step", "kept")}
-    return {unquoted(name): np.asarray(array[row, place]) for name, array in leaves.items()}
+    return {unquoted(name): np.asarray(array.oindex[runs, places]) for name, array in leaves.items()}
+
+
+def variables(root: zarr.Group) -> set[str]:
+    """The names of the variables that are there."""
+    arrays = subgroup(root, "measures").arrays()
+    return {unquoted(name) for name, array in arrays if dims_of(array)[:1] == ("run",) and name != "run"}
+
+
+def own(root: zarr.Group) -> dict[str, bool]:
+    """The user's own measures by name, and whether each is computed afterwards; also those not computed yet."""
+    found: dict[str, Any] = root.attrs.asdict()
+    return dict(found.get("own", {}))
 
 
 def measured(root: zarr.Group) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:

@@ -1,10 +1,10 @@
 """The writing side of a batch: each commit is one transaction, and what is not committed never happened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import zarr
@@ -13,8 +13,12 @@ from groklab.errors import StoreError
 from groklab.store.failures import explained
 from groklab.store.layout import Saved, array_of, read_saved, subgroup, write_state
 from groklab.store.repositories import open_or_create
-from groklab.store.tables import append_checkpoint, append_measures, prepare
+from groklab.store.tables import append_checkpoint, append_measures, checkpoints, create_variables, kept_steps, prepare
+from groklab.store.tables import fill as fill_variables
+from groklab.store.tables import variables as stored_variables
 from groklab.store.variable import Variable
+
+T = TypeVar("T")
 
 
 class BatchWriter:
@@ -22,7 +26,8 @@ class BatchWriter:
 
     `runs` are the batch's run numbers, `variables` what will be measured, `coords` the values of the
     variables' dimensions, each of shape (its length,). A variable that an earlier writer did not measure
-    starts as NaN. Raises `StoreError` when the repository belongs to other runs or cannot be written.
+    starts as NaN; one that is computed afterwards comes with `fill`. Raises `StoreError` when the repository
+    belongs to other runs or cannot be written.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class BatchWriter:
     ) -> None:
         self.path = path
         self.runs = list(runs)
+        self._variables, self._coords = {variable.name: variable for variable in variables}, dict(coords)
         self._inner = {v.name: tuple(len(coords[dim]) for dim in v.dims) for v in variables}
         self._step: int | None = None
         with self._explained():
@@ -53,17 +59,29 @@ class BatchWriter:
 
     def state(self) -> Saved | None:
         """What was committed last, with the training state; nothing when no step was."""
-        with self._explained():
-            session = self._repository.readonly_session("main")
-            return read_saved(zarr.open_group(session.store, mode="r", zarr_format=3))
+        return self._read(read_saved)
 
     def history(self, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The committed logged steps (step,), and the measures of those names, each (run, step, ...)."""
-        with self._explained():
-            session = self._repository.readonly_session("main")
-            group = subgroup(zarr.open_group(session.store, mode="r", zarr_format=3), "measures")
-            read = {name: np.asarray(array_of(group, name)[...]) for name in ("step", *names)}
-            return read.pop("step"), read
+
+        def values(root: zarr.Group) -> dict[str, np.ndarray]:
+            group = subgroup(root, "measures")
+            return {name: np.asarray(array_of(group, name)[...]) for name in ("step", *names)}
+
+        found = self._read(values)
+        return found.pop("step"), found
+
+    def kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """The steps (step,) at which weights of any run were kept, ascending, and of which runs (run, step)."""
+        return self._read(kept_steps)
+
+    def weights(self, steps: Sequence[int]) -> dict[str, np.ndarray]:
+        """Every parameter (run, step, ...) at steps at which weights were kept."""
+        return self._read(lambda root: checkpoints(root, steps))
+
+    def lacking(self) -> set[str]:
+        """The names of the declared variables that are computed afterwards, and are not there yet."""
+        return {v.name for v in self._variables.values() if v.afterwards} - self._read(stored_variables)
 
     def commit(
         self,
@@ -100,6 +118,26 @@ class BatchWriter:
         self._step = int(step)
         self._logged = int(max([self._logged, *logged_steps]))
 
+    def fill(self, logged_steps: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Commits declared variables that are computed afterwards, of all runs of the batch at once, all or nothing.
+
+        `values` have shape (run, logged, ...) for some of the steps that were logged, and are NaN at the others;
+        those of a variable without steps have shape (run, ...). Raises `ValueError` for steps that were not logged
+        and arrays that do not fit, `StoreError` when they cannot be written; the store is then as it was.
+        """
+        variables = [self._variables[name] for name in values]
+        for variable in variables:
+            by_step = (len(logged_steps),) if variable.by_step else ()
+            wanted, given = (len(self.runs), *by_step, *self._inner[variable.name]), values[variable.name].shape
+            if given != wanted:
+                raise ValueError(f"{variable.name} has shape {given}, not {wanted}")
+        with self._explained():
+            session = self._repository.writable_session("main")
+            group = subgroup(zarr.open_group(session.store, mode="r+", zarr_format=3), "measures")
+            create_variables(group, variables, self._coords)
+            fill_variables(group, logged_steps, variables, values)
+            session.commit("measured afterwards")
+
     def compact(self, grace: float = 30.0) -> None:
         """Removes from the disk what no newest commit of the last `grace` seconds needs, such as old states.
 
@@ -113,6 +151,12 @@ class BatchWriter:
             if oldest is not None and oldest != history[-1]:
                 self._repository.expire_snapshots(oldest)
                 self._repository.garbage_collect(oldest)
+
+    def _read(self, reading: Callable[[zarr.Group], T]) -> T:
+        """What `reading` makes of the newest commit."""
+        with self._explained():
+            session = self._repository.readonly_session("main")
+            return reading(zarr.open_group(session.store, mode="r", zarr_format=3))
 
     def _explained(self) -> AbstractContextManager[None]:
         kept = "nothing was lost" if self._step is None else f"everything up to step {self._step} is kept"

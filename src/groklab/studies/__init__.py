@@ -1,6 +1,6 @@
 """The experiments: one file each, grouped by paper."""
 
-from groklab.studies import nanda
-from groklab.studies.study import Experiment, Scale, Study, catalogue, experiment, find
+from groklab.studies import nanda, varma
+from groklab.studies.study import Experiment, Scale, Study, catalogue, experiment, find, named, papers
 
-__all__ = ["Experiment", "Scale", "Study", "catalogue", "experiment", "find", "nanda"]
+__all__ = ["Experiment", "Scale", "Study", "catalogue", "experiment", "find", "named", "nanda", "papers", "varma"]

@@ -55,8 +55,15 @@ class Experiment:
     """What was chosen where the paper is silent or a smaller scale asks for it, a sentence each."""
     runs: Callable[[Scale, int], Iterator[Run]]
     """The runs of a scale for a number of seeds."""
+    reads: tuple[str, ...] = ()
+    """The variables that its analysis reads; nothing means those without a dimension beyond run and step."""
     analysis: "Callable[[Record], Analysis] | None" = None
     """What reads tables and findings off its runs; nothing where its runs are looked at otherwise."""
+
+    @property
+    def paper(self) -> str:
+        """The group of studies it is in, such as `nanda`."""
+        return self.name.partition("/")[0]
 
     def __call__(self, scale: str = "laptop", seeds: int | None = None, **changes: object) -> Study:
         """The study at a scale. `changes` replace fields of every run, by their last name: `steps=2000`.
@@ -80,11 +87,13 @@ def experiment(
     seeds: int = 5,
     claims: Iterable[Claim] = (),
     choices: Iterable[str] = (),
+    reads: Iterable[str] = (),
     analysis: "Callable[[Record], Analysis] | None" = None,
 ) -> Callable[[Callable[[Scale, int], Iterator[Run]]], Experiment]:
     """Turns a generator of runs into an `Experiment`; its name is its file's, its summary the docstring's first line.
 
-    `laptop` and `paper` say in words what the scales cost; `analysis` reads findings on `claims` off a record.
+    `laptop` and `paper` say in words what the scales cost; `analysis` reads findings on `claims` off a record, from the
+    variables named in `reads`.
     """
 
     def wrap(runs: Callable[[Scale, int], Iterator[Run]]) -> Experiment:
@@ -96,6 +105,7 @@ def experiment(
             seeds=seeds,
             claims=tuple(claims),
             choices=tuple(choices),
+            reads=tuple(reads),
             runs=runs,
             analysis=analysis,
         )
@@ -120,12 +130,28 @@ def catalogue() -> dict[str, Experiment]:
     return {value.name: value for value in sorted(found, key=lambda value: value.name)}
 
 
+def papers() -> dict[str, str]:
+    """The groups of studies by name, each with its package's one line."""
+    packages = {
+        name: importlib.import_module(f"groklab.studies.{name}") for name in {e.paper for e in catalogue().values()}
+    }
+    return {name: (packages[name].__doc__ or "").strip().splitlines()[0] for name in sorted(packages)}
+
+
+def named(name: str) -> tuple[Experiment, ...]:
+    """All experiments of the paper of that name, or the one of that name. Raises `Mistake` where there is neither."""
+    return tuple(value for value in catalogue().values() if value.paper == name) or (find(name),)
+
+
 def find(name: str) -> Experiment:
-    """The experiment of that name. Raises `Mistake` with the nearest names when there is none."""
+    """The experiment of that name. Raises `Mistake` with the nearest names, papers too, when there is none."""
     known = catalogue()
-    if name not in known:
-        raise unknown("study", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    group = [value.name for value in known.values() if value.paper == name]
+    if group:
+        raise Mistake(f"{name} is a paper, not a study; its studies are {', '.join(group)}")
+    raise unknown("study", name, {*known, *(value.paper for value in known.values())})
 
 
 def _experiments(module: ModuleType) -> list[Experiment]:

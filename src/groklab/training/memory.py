@@ -29,10 +29,11 @@ ON_CPU, ON_ACCELERATOR = 8, 512
 def demand(runs: Sequence[Run], measures: tuple[Measure, ...], name: Literal["fused", "xla"] | None = None) -> int:
     """Bytes that a batch of these runs will take on the device while it trains; nothing is allocated.
 
-    Its state and data, with what the larger of two programs needs beside them: the steps, and the measures. What
-    programs compiled by XLA need, the compiler says, so that they are compiled here; they are the programs that
-    training will use, and are kept between processes. The fused step allocates the same arrays every time. `name` is
-    the back end; nothing means the one that training chooses.
+    Its state and data, with what the larger of two programs needs beside them: the steps, and the measures, without
+    those that are computed afterwards, in small portions. What programs compiled by XLA need, the compiler says, so
+    that they are compiled here; they are the programs that training will use, and are kept between processes. The
+    fused step allocates the same arrays every time. `name` is the back end; nothing means the one that training
+    chooses.
     """
     run, task = runs[0], Task.of(runs[0].task)
     state, data = shapes(runs)
@@ -44,7 +45,8 @@ def demand(runs: Sequence[Run], measures: tuple[Measure, ...], name: Literal["fu
     if jax.default_backend() == "cpu":
         # The host's own copies lie in the same memory.
         held += _bytes(state) + _bytes(data)
-    return held + max(steps, _beside(step.measuring(task, measures).lower(state, data)))
+    logged = tuple(measure for measure in measures if not measure.afterwards)
+    return held + max(steps, _beside(step.measuring(task, logged).lower(state, data)))
 
 
 def shapes(runs: Sequence[Run]) -> tuple[State, Data]:
@@ -81,7 +83,7 @@ def largest(runs: Sequence[Run], measures: tuple[Measure, ...], limit: int | Non
     limit = available() if limit is None else limit
     accelerated = jax.default_backend() != "cpu"
     count = min(len(runs), ON_ACCELERATOR if accelerated else ON_CPU)
-    if not accelerated and count * _generous(runs[-1]) < limit:
+    if not accelerated and count * generous(runs[-1]) < limit:
         return count
     while count > 1:
         needed = demand(runs[-count:], measures)
@@ -104,7 +106,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _generous(run: Run) -> int:
+def generous(run: Run) -> int:
     """Bytes that one run stays below, found without the compiler: all that a forward pass computes, several times."""
     task, model = Task.of(run.task), run.model
     classes = task.vocabulary if model.classes is None else model.classes

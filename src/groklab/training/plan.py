@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from groklab.errors import Mistake
 from groklab.tasks import Split, Task
+from groklab.training.key_choice import given_key
 from groklab.training.settings import Run
 
 BATCHED = ("seed", "optimiser.learning_rate", "optimiser.weight_decay", "model.init_scale")
@@ -77,9 +78,10 @@ def planned(runs: tuple[Run, ...], members: Mapping[str, Sequence[int]]) -> list
 
 
 def check(runs: Iterable[Run]) -> None:
-    """Raises `Mistake` for the first run whose task or training set cannot be made or learned; costs milliseconds."""
+    """Raises `Mistake` for the first run whose task, training set or key frequencies cannot be; costs milliseconds."""
     for run in runs:
         size, task, classes = _size(run), Task.of(run.task), run.model.classes
+        given_key(run.key_frequencies, task)
         if classes is not None and classes < task.classes:
             raise Mistake(
                 f"model.classes is {classes}, but {task.name} has {task.classes} answers; "

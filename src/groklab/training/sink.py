@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from jaxtyping import Int
 
-Doing = Literal["compiling", "training", "committing"]
+Doing = Literal["compiling", "training", "committing", "measuring"]
 
 
 class Saved(Protocol):

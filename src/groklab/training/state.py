@@ -1,6 +1,6 @@
 """The state of a batch in training and its data, every array with a leading `run` axis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -60,11 +60,6 @@ def data_of(runs: tuple[Run, ...], splits: list[Split]) -> Data:
     rows = np.stack([np.pad(split.train, (0, longest - len(split.train)), mode="wrap") for split in splits])
     sizes = np.array([len(split.train) for split in splits])
     labels = np.stack([split.labels for split in splits])
-    masks: dict[str, Any] = {
-        "labels": labels,
-        "train": np.stack([split.train_mask for split in splits]),
-        "test": np.stack([split.test for split in splits]),
-    }
     arrays: dict[str, Any] = {
         "a": task.a[rows],
         "b": task.b[rows],
@@ -74,7 +69,17 @@ def data_of(runs: tuple[Run, ...], splits: list[Split]) -> Data:
         "weight_decay": np.array([run.optimiser.weight_decay for run in runs], dtype=np.float32),
         "key": _training_keys(np.array([run.seed for run in runs], dtype=np.uint32)),
     }
-    return Data(**jax.device_get(arrays), table=Labels(**masks))
+    return Data(**jax.device_get(arrays), table=tables_of(splits))
+
+
+def tables_of(splits: Sequence[Split]) -> Labels:
+    """The labels and masks of several runs over the whole table, on the host, with a leading run axis."""
+    masks: dict[str, Any] = {
+        "labels": np.stack([split.labels for split in splits]),
+        "train": np.stack([split.train_mask for split in splits]),
+        "test": np.stack([split.test for split in splits]),
+    }
+    return Labels(**masks)
 
 
 @jax.jit

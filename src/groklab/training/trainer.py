@@ -72,9 +72,10 @@ class Trainer:
     ) -> None:
         """`starts` gives the initial networks, asked for only when the batch has not begun.
 
-        `session` is the provenance of this session, `interrupted` is asked often whether to commit and return,
-        and a commit is made at least every `commit_seconds`. `ahead` says whether the device is kept ahead of the
-        host; nothing means where it is not the CPU.
+        Of `measures` those are left out that are computed afterwards. `session` is the provenance of this session,
+        `interrupted` is asked often whether to commit and return, and a commit is made at least every
+        `commit_seconds`. `ahead` says whether the device is kept ahead of the host; nothing means where it is not
+        the CPU.
         """
         self.batch, self.sink = batch, sink
         self.watch, self.interrupted, self.commit_seconds = watch, interrupted, commit_seconds
@@ -83,7 +84,7 @@ class Trainer:
         kept = run.checkpoints.steps(run.steps)
         self.kept = set(kept.tolist())
         self.marks = np.union1d(run.logging.steps(run.steps), kept)
-        self.measure = measuring(task, measures)
+        self.measure = measuring(task, tuple(measure for measure in measures if not measure.afterwards))
         self.whole_data = data_of(batch.runs, [Split.of(task, r.split, r.data_seed) for r in batch.runs])
         self.new = _Uncommitted()
         self.trained = 0
@@ -97,8 +98,8 @@ class Trainer:
     def train(self) -> list[Status]:
         """Trains until every run has ended or an interruption is asked for; all of it is committed then."""
         self.began = self.committed = time.monotonic()
+        self.tick("training" if self.history.begun else "compiling")
         if len(self.active) and not self.history.begun:
-            self._tick("compiling")
             self._log()
         while len(self.active) and not self.interrupted():
             mark = int(self.marks[np.searchsorted(self.marks, self.step, side="right")])
@@ -106,7 +107,7 @@ class Trainer:
             if self.step == mark:
                 self._log()
                 if not self.measured:
-                    self._tick("training")
+                    self.tick("training")
             if time.monotonic() - self.committed > self.commit_seconds:
                 self._commit()
         if self.measured or self.new.steps or self.step != self.committed_step:
@@ -161,7 +162,7 @@ class Trainer:
             self.new.steps.append(one.step)
             self.new.measures.append(values)
             if self.ahead:
-                self._tick("training", one)
+                self.tick("training", one)
         self.measured = []
         jax.block_until_ready(self.state)
         if self.enqueued:
@@ -208,7 +209,7 @@ class Trainer:
     def _commit(self) -> None:
         """One transaction with everything since the last."""
         self._wait()
-        self._tick("committing")
+        self.tick("committing")
         for path, values in to_arrays(self.state).items():
             if values.ndim:
                 self.whole[path] = np.array(self.whole[path])
@@ -239,7 +240,7 @@ class Trainer:
         self.new = _Uncommitted()
         self.committed, self.committed_step = time.monotonic(), self.step
 
-    def _tick(self, doing: Doing, at: _Measured | None = None) -> None:
+    def tick(self, doing: Doing, at: _Measured | None = None) -> None:
         """Tells how far the batch is, or was when something was measured."""
         step, trained = (self.step, self.trained) if at is None else (at.step, at.trained)
         steps, ended = self.batch.runs[0].steps, len(self.batch.runs) - len(self.active)

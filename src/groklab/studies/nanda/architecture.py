@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import bootstrap
+from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.models.settings import MLPSettings, TransformerSettings
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
+if TYPE_CHECKING:
+    from groklab.record import Record
+
 SOURCE = "A question beside Nanda et al. 2023, appendix D; Gromov 2023 for the MLP"
+MAIN = "ReLU transformer"
 CLAIMS = (
     Claim(
         identifier="nanda.architecture-groks",
@@ -41,12 +51,77 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Grokking by what the network is made of."""
+    read = Reading(record)
+    groks, same, sparse = CLAIMS
+    arms = read.arms(_architecture)
+    other = np.concatenate([runs for name, runs in arms.items() if name != MAIN])
+    with np.errstate(invalid="ignore"):
+        late = ((read.at("test_accuracy", read.memorised) < 0.5) & read.has_grokked)[other]
+    grokked = other[read.has_grokked[other]]
+    trigonometric = read.last("trig_share")[grokked] > 0.9
+    effective = bootstrap(read.last("effective_frequencies_embedding")[grokked], statistic=np.mean)
+    every = len(read.metrics["frequency"])
+    return Analysis(
+        findings=[
+            by_seeds(
+                groks,
+                late,
+                scale=read.scale,
+                sentence=f"{count_of(late)} networks of other architectures memorise below 0.5 test accuracy and grok "
+                "later",
+            ),
+            by_seeds(
+                same,
+                trigonometric,
+                scale=read.scale,
+                sentence=f"{count_of(trigonometric)} of those that grokked are over 90% a function of a + b - c",
+            ),
+            by_interval(
+                sparse,
+                effective.value,
+                (effective.low, effective.high),
+                allowed=(1, every / 4),
+                contrary=(every / 2, every),
+                units="frequencies",
+                seeds=effective.count,
+                scale=read.scale,
+                sentence=f"effective number of frequencies of W_E, of {every}: {in_words(effective)}",
+            ),
+        ],
+        tables=[
+            read.table(
+                "Grokking by the network",
+                arms,
+                "network",
+                {
+                    "trig_share": "trigonometric share",
+                    "effective_frequencies_embedding": "effective frequencies of W_E",
+                    "sum_of_squares": "sum of squares",
+                },
+            )
+        ],
+    )
+
+
+def _architecture(run: Run) -> str:
+    if isinstance(run.model, MLPSettings):
+        return "MLP"
+    if run.model.d_mlp == 0:
+        return "attention only"
+    if run.model.layer_norm:
+        return "with LayerNorm"
+    return MAIN if run.model.activation == "relu" else "GELU neurons"
+
+
 @experiment(
     source=SOURCE,
     laptop="25 networks, P = 59, 8,000 steps: about 5 minutes on two cores",
     paper="25 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "All have the main run's learning rate, decay and data; the MLP has one shared embedding of the width of the "
         "residual stream and as many neurons as the transformer.",

@@ -1,11 +1,20 @@
 """How much data: from sets too small to grok to sets that generalise at once."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import growth_laws
+from groklab.findings import Analysis, Chart, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words, rank_agreement, staircase
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, appendix C, figures 20 and 21"
 CLAIMS = (
@@ -56,12 +65,92 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Time to grok by the share of pairs trained on, censored, and the law by which it grows."""
+    read = Reading(record)
+    groks, later, at_once, too_little, growth = CLAIMS
+    fraction = np.array([run.split.fraction or 0.0 for run in read.runs])
+    middle, large, small = (fraction >= 0.3) & (fraction <= 0.5), fraction >= 0.6, fraction <= 0.2
+    soon = read.grokked < 2 * read.memorised
+    least = fraction[read.has_grokked].min(initial=1.0)
+    enough = fraction >= least
+    tau = rank_agreement(fraction[enough], read.time[enough], read.has_grokked[enough])
+    laws = growth_laws(
+        read.metrics["train_size"].values, read.time, read.has_grokked, seeds=read.metrics["seed"].values
+    )
+    arms = read.arms(lambda run: f"{run.split.fraction:g}")
+    never = ~read.has_grokked[small]
+    return Analysis(
+        findings=[
+            by_seeds(
+                groks,
+                read.has_grokked[middle],
+                scale=read.scale,
+                sentence=f"{count_of(read.has_grokked[middle])} networks trained on 30% to 50% of the pairs grok",
+            ),
+            by_interval(
+                later,
+                tau.value,
+                (tau.low, tau.high),
+                allowed=(-1, 0),
+                contrary=(0, 1),
+                units="Kendall's tau",
+                seeds=int(enough.sum()),
+                scale=read.scale,
+                sentence=f"tau between share of pairs and time to grok, from {least:g} on: {in_words(tau)}",
+            ),
+            by_seeds(
+                at_once,
+                soon[large],
+                scale=read.scale,
+                sentence=f"{count_of(soon[large])} networks trained on 60% and more grok before twice the step at "
+                "which they memorise",
+            ),
+            by_seeds(
+                too_little,
+                never,
+                contrary=~never,
+                scale=read.scale,
+                sentence=f"{count_of(never)} networks trained on at most 20% do not grok within the budget",
+            ),
+            by_interval(
+                growth,
+                laws.curvature.value,
+                (laws.curvature.low, laws.curvature.high),
+                allowed=(0, np.inf),
+                contrary=(-np.inf, 0),
+                units="curvature",
+                seeds=len(read.runs),
+                scale=read.scale,
+                sentence=laws.sentence,
+            ),
+        ],
+        tables=[
+            read.table(
+                "Grokking by the share of pairs trained on",
+                arms,
+                "share of pairs",
+                {"trig_share": "trigonometric share"},
+            )
+        ],
+        charts=[
+            Chart(
+                title="Share of networks that have not grokked yet",
+                x="step",
+                y="share of networks",
+                series={f"{name} of the pairs": staircase(read.times(runs)) for name, runs in arms.items()},
+            )
+        ],
+    )
+
+
 @experiment(
     source=SOURCE,
     laptop="50 networks, P = 59, up to 15,000 steps: about 5 minutes on two cores",
     paper="50 networks, P = 113, up to 40,000 steps: hours on two cores",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Ten fractions, the same at both scales; the paper's budget of 40,000 steps is 15,000 at laptop scale.",
         "A run ends 1,000 steps after it grokked, since only the time is asked for.",

@@ -1,11 +1,21 @@
 """Two layers instead of one."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import bootstrap
+from groklab.findings import Analysis, Table, by_interval, by_seeds
 from groklab.findings.claim import Claim
+from groklab.models.settings import TransformerSettings
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, appendix D"
 CLAIMS = (
@@ -31,12 +41,62 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Grokking and slingshots by depth."""
+    read = Reading(record)
+    groks, sling = CLAIMS
+    layers = np.array([run.model.layers if isinstance(run.model, TransformerSettings) else 0 for run in read.runs])
+    jumps = read.slingshots
+    with np.errstate(invalid="ignore"):
+        late = (read.at("test_accuracy", read.memorised) < 0.5) & (np.nanmax(read.curve("test_accuracy"), axis=1) > 0.9)
+    late = late[layers == 2]
+    difference = bootstrap(
+        (jumps[layers == 2] > 0).astype(float),
+        (jumps[layers == 1] > 0).astype(float),
+        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
+    )
+    arms = read.arms(lambda run: str(run.model.layers) if isinstance(run.model, TransformerSettings) else "")
+    return Analysis(
+        findings=[
+            by_seeds(
+                groks,
+                late,
+                scale=read.scale,
+                sentence=f"{count_of(late)} networks of two layers memorise below 0.5 test accuracy and pass 0.9 later",
+            ),
+            by_interval(
+                sling,
+                difference.value,
+                (difference.low, difference.high),
+                allowed=(np.nextafter(0, 1), 1),
+                contrary=(-1, np.nextafter(0, -1)),
+                units="difference of shares",
+                seeds=difference.count,
+                scale=read.scale,
+                sentence=f"share of networks with slingshots, two layers less one: {in_words(difference)}",
+            ),
+        ],
+        tables=[
+            read.table("Grokking by depth", arms, "layers", {"trig_share": "trigonometric share"}),
+            Table(
+                title="Slingshots",
+                columns=["layers", "networks", "with slingshots", "slingshots a network, mean", "most"],
+                rows=[
+                    [name, len(runs), int(np.sum(jumps[runs] > 0)), float(jumps[runs].mean()), int(jumps[runs].max())]
+                    for name, runs in arms.items()
+                ],
+            ),
+        ],
+    )
+
+
 @experiment(
     source=SOURCE,
     laptop="10 networks, P = 59, 5,000 steps: about 8 minutes on two cores",
     paper="10 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Both depths at every other setting of the main run.",
         "Weight decay and learning rate are the main run's; a deeper network might want others.",

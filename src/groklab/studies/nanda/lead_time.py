@@ -1,11 +1,20 @@
 """Which measures move before the test loss does, and which cry wolf?"""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import Course, LeadTime, measure_lead
+from groklab.findings import Analysis, Finding, Table, Verdict, untested
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, abstract and section 5"
 CLAIMS = (
@@ -46,6 +55,98 @@ CLAIMS = (
     ),
 )
 
+NAMES = ("restricted_loss", "excluded_loss", "gini_neuron_logit", "sum_of_squares")
+"""The measures that the claims speak of, in their order."""
+GOAL = ("test_loss", "test_accuracy", "test_margin", "test_margin_spread", "mirror_accuracy_trained")
+"""What is led: measures of the goal itself."""
+
+
+def analyse(record: "Record") -> Analysis:
+    """The lead and the false alarms of every scalar measure, at a tenth and at a half of its way."""
+    read = Reading(record)
+    rows = {fraction: [_lead(read, name, fraction) for name in sorted(_measures(read))] for fraction in (0.1, 0.5)}
+    tenth = {row.measure: row for row in rows[0.1]}
+    return Analysis(
+        findings=[_finding(read, claim, tenth.get(name)) for claim, name in zip(CLAIMS, NAMES, strict=True)],
+        tables=[_table(fraction, found) for fraction, found in rows.items()],
+    )
+
+
+def _measures(read: Reading) -> list[str]:
+    """Measures of one number a network that were taken of grokked networks, losses and accuracies on test pairs "
+    "apart."""
+    scalar = [str(name) for name, variable in read.metrics.data_vars.items() if variable.dims == ("run", "step")]
+    grokked = [run for run in np.flatnonzero(read.has_grokked) if _arm(read.runs[run]) == ""]
+    return [name for name in scalar if name not in GOAL and np.isfinite(read.curve(name)[grokked]).any(axis=1).all()]
+
+
+def _lead(read: Reading, name: str, fraction: float) -> LeadTime:
+    groups: dict[str, list[Course]] = {}
+    for run, settings in enumerate(read.runs):
+        arm, grokked = _arm(settings), bool(read.has_grokked[run])
+        if grokked == (arm == ""):
+            memorised = read.memorised[run]
+            course = Course(
+                steps=read.steps,
+                values=read.curve(name)[run],
+                memorised=None if np.isnan(memorised) else float(memorised),
+                falls=read.falls("test_loss", run, like=name) if grokked else None,
+            )
+            groups.setdefault(arm, []).append(course)
+    positive = all(np.nanmin(course.values, initial=np.inf) > 0 for courses in groups.values() for course in courses)
+    scale = "log" if positive and name.endswith("loss") else "linear"
+    return measure_lead(name, groups.pop("", []), groups, scale=scale, fraction=fraction)
+
+
+def _arm(run: Run) -> str:
+    """The kind of control a run is; empty for one that can grok."""
+    if run.split.labels == "random":
+        return "random labels"
+    if run.optimiser.weight_decay == 0:
+        return "weight decay 0"
+    return "too little data" if run.split.fraction == 0.15 else ""
+
+
+def _finding(read: Reading, claim: Claim, row: LeadTime | None) -> Finding:
+    if row is None or row.verdict in ("not tested", "leads, false alarms not tested"):
+        return untested(claim, scale=read.scale, sentence="too few networks grokked, or there are no controls")
+    verdicts: dict[str, Verdict] = {"progress measure": "reproduced", "false alarms": "partly"}
+    against: Verdict = "contradicted" if row.lead.high < 0 else "not reproduced"
+    return Finding(
+        claim=claim,
+        verdict=verdicts.get(row.verdict, against),
+        sentence=row.sentence,
+        value=row.lead.value,
+        low=row.lead.low,
+        high=row.lead.high,
+        units="steps",
+        seeds=row.lead.count,
+        scale=read.scale,
+    )
+
+
+def _table(fraction: float, found: list[LeadTime]) -> Table:
+    kinds = list(found[0].false_alarms) if found else []
+    ordered = sorted(found, key=lambda row: -row.lead.value if np.isfinite(row.lead.value) else np.inf)
+    return Table(
+        title=f"Lead over the test loss at {'a tenth' if fraction == 0.1 else 'half'} of the way",
+        columns=["measure", "lead in steps", "silent", *(f"false alarms: {kind}" for kind in kinds), "verdict"],
+        rows=[
+            [
+                row.measure,
+                in_words(row.lead),
+                row.silent,
+                *(f"{row.false_alarms[kind].alarms} of {row.false_alarms[kind].watched}" for kind in kinds),
+                row.verdict,
+            ]
+            for row in ordered
+        ],
+        note="Each measure's level of alarm comes from the other networks that grokked: the median of where they stood "
+        "that fraction of their way from memorisation to the end (losses in log). Lead: the step at which the test "
+        "loss "
+        "has gone a tenth of its way, less the step of the alarm; median over networks. The rule: docs/phases.md.",
+    )
+
 
 @experiment(
     source=SOURCE,
@@ -53,6 +154,7 @@ CLAIMS = (
     paper="25 networks, P = 113, 40,000 steps: hours on two cores",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Networks that grok: twice as many seeds as of each kind of control.",
         "Controls, each a network that cannot grok or does not within the budget: weight decay 0; random labels; 15% "

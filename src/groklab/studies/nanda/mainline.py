@@ -1,12 +1,22 @@
 """The main run: one-layer transformers learn modular addition, memorise, and much later generalise."""
 
+import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import Phases, bootstrap
+from groklab.findings import Analysis, Chart, Finding, Table, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.models.settings import TransformerSettings
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.tasks.settings import SplitSettings, TaskSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 CLAIMS = (
     Claim(
@@ -104,12 +114,201 @@ CLAIMS = (
     ),
 )
 
+MOVES = (
+    ("sum_of_squares", -1, False),
+    ("sum_of_squares", -1, True),
+    ("gini_neuron_logit", 1, False),
+    ("gini_neuron_logit", 1, True),
+)
+"""What four of the claims look at, in their order: measure, direction, whether a step counts or the whole phase."""
+
+
+def analyse(record: "Record") -> Analysis:
+    """The phases of every network, and what each measure does in them."""
+    read = Reading(record)
+    runs = range(len(read.runs))
+    phases = [read.phases(run) for run in runs]
+    tables = [_phases_table(read, phases), _moves_table(read, phases)]
+    return Analysis(findings=_findings(read, phases), tables=tables, charts=_charts(read))
+
+
+def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
+    delayed, three, turns, first, *moves, explained, rest, needed = CLAIMS
+    late = (read.at("test_accuracy", read.memorised) < 0.5) & read.has_grokked
+    whole = np.array([_complete(one) for one in phases])
+    turned = np.array([_turns(read, run) for run in range(len(phases))])
+    leads = np.array([_lead(read, run) for run in range(len(phases))])
+    share = bootstrap(read.last("trig_share"), statistic=np.mean)
+    better = (read.last("restricted_loss_test") < read.last("test_loss"))[read.has_grokked]
+    chance = np.array([math.log(run.task.modulus) for run in read.runs])
+    lost = (read.last("excluded_loss") >= chance)[read.has_grokked]
+    found = [
+        by_seeds(
+            delayed,
+            late,
+            scale=read.scale,
+            sentence=f"{count_of(late)} networks are below 0.5 test accuracy when they memorise and grok later",
+        ),
+        by_seeds(three, whole, scale=read.scale, sentence=f"{count_of(whole)} networks show all three phases"),
+        by_seeds(
+            turns,
+            turned,
+            scale=read.scale,
+            sentence=f"in {count_of(turned)} networks the excluded loss turns while the train loss stays low",
+        ),
+        by_seeds(
+            first,
+            leads > 0,
+            contrary=leads < 0,
+            scale=read.scale,
+            sentence=f"in {count_of(leads > 0)} networks the restricted loss is first, by a median of "
+            f"{np.nanmedian(leads) if np.isfinite(leads).any() else math.nan:,.0f} steps",
+        ),
+    ]
+    for claim, (measure, sign, rate) in zip(moves, MOVES, strict=True):
+        runs = np.flatnonzero(whole).tolist()
+        most = np.array([_most_in_clean_up(read, run, phases[run], measure, sign, rate) for run in runs], dtype=bool)
+        what = f"{measure} {'rises' if sign > 0 else 'falls'} most{' a step' if rate else ''}"
+        sentence = f"in {count_of(most)} networks with all three phases {what} in clean-up"
+        found.append(by_seeds(claim, most, contrary=~most, scale=read.scale, sentence=sentence))
+    return [
+        *found,
+        by_interval(
+            explained,
+            share.value,
+            (share.low, share.high),
+            allowed=(0.9, 1),
+            contrary=(0, 0.5),
+            units="share of variance",
+            seeds=share.count,
+            scale=read.scale,
+            sentence=f"mean share of the centred logits' variance: {in_words(share)}",
+        ),
+        by_seeds(
+            rest,
+            better,
+            contrary=~better,
+            scale=read.scale,
+            sentence=f"in {count_of(better)} networks that grokked the restricted loss on test pairs is below the "
+            "test loss",
+        ),
+        by_seeds(
+            needed,
+            lost,
+            contrary=~lost,
+            scale=read.scale,
+            sentence=f"in {count_of(lost)} networks that grokked the excluded loss is at chance or worse",
+        ),
+    ]
+
+
+def _complete(phases: Phases) -> bool:
+    return phases.memorisation.present and phases.circuit_formation.present and phases.clean_up.present
+
+
+def _turns(read: Reading, run: int) -> bool:
+    """Whether the excluded loss has its minimum before the test loss falls, and the train loss stays low after it."""
+    excluded, train = read.curve("excluded_loss")[run], read.curve("train_loss")[run]
+    falls = read.falls("test_loss", run)
+    before = ~np.isnan(excluded) & (read.steps <= falls)
+    if not before.any():
+        return False
+    least = int(np.where(before, excluded, np.inf).argmin())
+    start = excluded[before.argmax()]
+    return bool(
+        excluded[least] < start / 2
+        and np.nanmax(excluded[least:]) >= 2 * excluded[least]
+        and read.last("train_loss")[run] <= train[least]
+    )
+
+
+def _lead(read: Reading, run: int) -> float:
+    """Steps by which the restricted loss falls before the test loss, both at the steps whose weights were kept."""
+    name = "restricted_loss_test"
+    return read.falls("test_loss", run, like=name) - read.falls(name, run)
+
+
+def _lengths(read: Reading, phases: Phases) -> list[tuple[float, float]]:
+    """Begin and end of the three phases."""
+    found: list[tuple[float, float]] = []
+    for phase in (phases.memorisation, phases.circuit_formation, phases.clean_up):
+        assert phase.begin is not None
+        found.append((phase.begin.step, float(read.steps[-1]) if phase.end is None else phase.end.step))
+    return found
+
+
+def _most_in_clean_up(read: Reading, run: int, phases: Phases, measure: str, sign: int, rate: bool) -> bool:
+    moves = [
+        sign * read.between(measure, run, begin, end) / (end - begin if rate else 1)
+        for begin, end in _lengths(read, phases)
+    ]
+    return moves[2] > 0 and moves[2] == max(moves)
+
+
+def _phases_table(read: Reading, phases: list[Phases]) -> Table:
+    rows: list[list[str | int | float | None]] = []
+    for run, one in enumerate(phases):
+        cells: list[str | int | float | None] = [run, read.runs[run].seed]
+        for boundary in (one.memorisation.end, one.clean_up.begin, one.clean_up.end):
+            cells.append(
+                None if boundary is None else f"{boundary.step:,.0f} ({boundary.low:,.0f} to {boundary.high:,.0f})"
+            )
+        reasons = {phase.reason for phase in (one.memorisation, one.circuit_formation, one.clean_up)} - {""}
+        rows.append([*cells, "; ".join(sorted(reasons))])
+    return Table(
+        title="Phases by rule",
+        columns=["run", "seed", "memorisation ends", "clean-up begins", "clean-up ends", "what is missing"],
+        rows=rows,
+        note="Steps, and in brackets how far each boundary moves when the rule's constants are halved and doubled. The "
+        "paper's main run, by eye: 1,400; 9,400; 14,000.",
+    )
+
+
+def _moves_table(read: Reading, phases: list[Phases]) -> Table:
+    """By how much each measure moves in each phase, and a thousand steps."""
+    rows: list[list[str | int | float | None]] = []
+    for run, one in enumerate(phases):
+        if not _complete(one):
+            continue
+        for measure in ("sum_of_squares", "gini_neuron_logit", "gini_embedding"):
+            spans = _lengths(read, one)
+            moves = [read.between(measure, run, begin, end) for begin, end in spans]
+            rates = [1000 * move / (end - begin) for move, (begin, end) in zip(moves, spans, strict=True)]
+            rows.append([run, measure, *(f"{move:.3g} ({rate:.3g})" for move, rate in zip(moves, rates, strict=True))])
+    return Table(
+        title="What moves in which phase",
+        columns=["run", "measure", "memorisation", "circuit formation", "clean-up"],
+        rows=rows,
+        note="Change over the phase, and in brackets per thousand steps.",
+    )
+
+
+def _charts(read: Reading) -> list[Chart]:
+    names = ("train_loss", "test_loss", "restricted_loss_test", "excluded_loss")
+    charts: list[Chart] = []
+    for title, chosen, log in (
+        ("Losses of run 0", names, True),
+        ("Sum of squared weights", ("sum_of_squares",), False),
+        ("Gini coefficient of W_L's spectrum", ("gini_neuron_logit",), False),
+    ):
+        series: dict[str, list[tuple[float, float]]] = {}
+        for name in chosen:
+            for run in range(1 if log else len(read.runs)):
+                values = read.curve(name)[run]
+                known = ~np.isnan(values)
+                points = list(zip(read.steps[known].tolist(), values[known].tolist(), strict=True))
+                series[name.replace("_", " ") if log else f"run {run}"] = points
+        y = "loss (nats)" if log else title[0].lower() + title[1:]
+        charts.append(Chart(title=title, x="step", y=y, series=series, log_y=log))
+    return charts
+
 
 @experiment(
     source="Nanda et al. 2023, section 3 and figures 2 and 7",
     laptop="5 networks, P = 59, 6,000 steps: about 2 minutes on two cores",
     paper="5 networks, P = 113, 40,000 steps: half an hour on two cores",
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "The laptop setting is P = 59, width 64 with 128 neurons, 40% of the pairs, learning rate 2e-3, decay 1.5; it "
         "was "

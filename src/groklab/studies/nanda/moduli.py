@@ -1,11 +1,20 @@
 """Other moduli: does the prime matter?"""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import bootstrap
+from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, appendix C"
 CLAIMS = (
@@ -38,12 +47,60 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Grokking by the prime and by the decay."""
+    read = Reading(record)
+    small_needs_decay, neighbour, at_once = CLAIMS
+    modulus = np.array([run.task.modulus for run in read.runs])
+    decay = np.array([run.optimiser.weight_decay for run in read.runs])
+    standard, strong = decay == decay.min(), decay > decay.min()
+    smallest, near, largest = (31, 59, 113) if read.scale == "laptop" else (53, 109, 401)
+    more = bootstrap(
+        read.has_grokked[(modulus == smallest) & strong].astype(float),
+        read.has_grokked[(modulus == smallest) & standard].astype(float),
+        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
+    )
+    alike = (read.memorised < read.grokked)[(modulus == near) & standard]
+    soon = (read.grokked < 2 * read.memorised)[(modulus == largest) & standard]
+    arms = read.arms(lambda run: f"{run.task.modulus}, decay {run.optimiser.weight_decay:g}")
+    return Analysis(
+        findings=[
+            by_interval(
+                small_needs_decay,
+                more.value,
+                (more.low, more.high),
+                allowed=(np.nextafter(0, 1), 1),
+                contrary=(-1, np.nextafter(0, -1)),
+                units="difference of shares",
+                seeds=more.count,
+                scale=read.scale,
+                sentence=f"P = {smallest}: share that groks with the strong decay less that with the standard one: "
+                f"{in_words(more)}",
+            ),
+            by_seeds(
+                neighbour,
+                alike,
+                scale=read.scale,
+                sentence=f"P = {near}: {count_of(alike)} networks memorise first and grok within the budget",
+            ),
+            by_seeds(
+                at_once,
+                soon,
+                scale=read.scale,
+                sentence=f"P = {largest}: {count_of(soon)} networks grok before twice the step at which they memorise",
+            ),
+        ],
+        tables=[read.table("Grokking by the prime", arms, "P", {"trig_share": "trigonometric share"})],
+    )
+
+
 @experiment(
     source=SOURCE,
     laptop="50 networks, P = 31 to 113, up to 8,000 steps: about 6 minutes on two cores",
     paper="20 networks, P = 53, 109 and 401, up to 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Laptop scale has the primes 31, 43, 59, 83 and 113 at the width of its main setting and 40% of the pairs, "
         "each with decay 1.5 and 5; 59 with 1.5 is its main setting and stands for the neighbour, 83 is a larger one.",

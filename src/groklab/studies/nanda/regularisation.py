@@ -1,11 +1,20 @@
 """Other regularisers: dropout and an l1 penalty in the place of weight decay."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import bootstrap
+from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, appendix D"
 CLAIMS = (
@@ -54,12 +63,102 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Grokking by the regulariser, and what the networks are like at the end."""
+    read = Reading(record)
+    none_never, dropout_groks, less, dense, l1_never = CLAIMS
+    arms = read.arms(_regulariser)
+    dropped = np.array([run.dropout > 0 for run in read.runs])
+    decayed = np.array([run.optimiser.weight_decay > 0 for run in read.runs])
+    penalised = np.array([run.optimiser.l1 > 0 for run in read.runs])
+    never = ~read.has_grokked
+    none = ~(dropped | decayed | penalised)
+    differences = {
+        name: bootstrap(
+            read.last(name)[dropped & read.has_grokked],
+            read.last(name)[decayed & read.has_grokked],
+            statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
+        )
+        for name in ("trig_share", "gini_embedding")
+    }
+    return Analysis(
+        findings=[
+            by_seeds(
+                none_never,
+                never[none],
+                contrary=~never[none],
+                scale=read.scale,
+                sentence=f"{count_of(never[none])} networks without a regulariser do not grok within the budget",
+            ),
+            by_seeds(
+                dropout_groks,
+                ~never[dropped],
+                contrary=never[dropped],
+                scale=read.scale,
+                sentence=f"{count_of(~never[dropped])} networks with dropout grok within the budget",
+            ),
+            by_interval(
+                less,
+                differences["trig_share"].value,
+                (differences["trig_share"].low, differences["trig_share"].high),
+                allowed=(-1, np.nextafter(0, -1)),
+                contrary=(np.nextafter(0, 1), 1),
+                units="difference of shares",
+                seeds=differences["trig_share"].count,
+                scale=read.scale,
+                sentence="trigonometric share with dropout less that with decay, of networks that grokked: "
+                + in_words(differences["trig_share"]),
+            ),
+            by_interval(
+                dense,
+                differences["gini_embedding"].value,
+                (differences["gini_embedding"].low, differences["gini_embedding"].high),
+                allowed=(-1, -0.1),
+                contrary=(0, 1),
+                units="difference of Gini coefficients",
+                seeds=differences["gini_embedding"].count,
+                scale=read.scale,
+                sentence="Gini coefficient of W_E's spectrum with dropout less that with decay, of networks that "
+                f"grokked: {in_words(differences['gini_embedding'])}",
+            ),
+            by_seeds(
+                l1_never,
+                never[penalised],
+                contrary=~never[penalised],
+                scale=read.scale,
+                sentence=f"{count_of(never[penalised])} networks with an l1 penalty do not grok within the budget",
+            ),
+        ],
+        tables=[
+            read.table(
+                "Grokking by the regulariser",
+                arms,
+                "regulariser",
+                {
+                    "trig_share": "trigonometric share",
+                    "gini_embedding": "Gini of W_E",
+                    "sum_of_squares": "sum of squares",
+                },
+            )
+        ],
+    )
+
+
+def _regulariser(run: Run) -> str:
+    if run.dropout:
+        return f"dropout {run.dropout:g}"
+    if run.optimiser.l1:
+        return f"l1 {run.optimiser.l1:g}"
+    return f"decay {run.optimiser.weight_decay:g}" if run.optimiser.weight_decay else "none"
+
+
 @experiment(
     source=SOURCE,
     laptop="30 networks, P = 59, 5,000 steps: about 8 minutes on two cores",
     paper="30 networks, P = 113, 40,000 steps: a day on two cores",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Dropout is on the embeddings, the heads' output and the neurons; where the paper had it is not stated.",
         "The l1 penalties are 1e-5 and 1e-4 on the sum of absolute weights; the paper's strength is not known.",

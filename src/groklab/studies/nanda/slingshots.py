@@ -1,11 +1,20 @@
 """The usual cross-entropy in float32 against the margin form."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.curves import bootstrap
+from groklab.findings import Analysis, Table, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, section 3 and appendix D; Thilak et al. 2022"
 CLAIMS = (
@@ -30,12 +39,61 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Slingshots by the form of the loss, and whether grokking needs them."""
+    read = Reading(record)
+    precision, not_needed = CLAIMS
+    usual = np.array([run.loss == "log_softmax" for run in read.runs])
+    jumps = read.slingshots
+    difference = bootstrap(
+        (jumps[usual] > 0).astype(float),
+        (jumps[~usual] > 0).astype(float),
+        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
+    )
+    smooth = read.has_grokked[jumps == 0]
+    arms = read.arms(lambda run: {"margin": "margin form", "log_softmax": "float32 log-softmax"}[run.loss])
+    return Analysis(
+        findings=[
+            by_interval(
+                precision,
+                difference.value,
+                (difference.low, difference.high),
+                allowed=(np.nextafter(0, 1), 1),
+                contrary=(-1, np.nextafter(0, -1)),
+                units="difference of shares",
+                seeds=difference.count,
+                scale=read.scale,
+                sentence=f"share of networks with slingshots, log-softmax less margin form: {in_words(difference)}",
+            ),
+            by_seeds(
+                not_needed,
+                smooth,
+                contrary=~smooth,
+                scale=read.scale,
+                sentence=f"{count_of(smooth)} networks without a slingshot grok within the budget",
+            ),
+        ],
+        tables=[
+            read.table("Grokking by the form of the loss", arms, "loss", {"trig_share": "trigonometric share"}),
+            Table(
+                title="Slingshots",
+                columns=["loss", "networks", "with slingshots", "slingshots a network, mean", "most"],
+                rows=[
+                    [name, len(runs), int(np.sum(jumps[runs] > 0)), float(jumps[runs].mean()), int(jumps[runs].max())]
+                    for name, runs in arms.items()
+                ],
+            ),
+        ],
+    )
+
+
 @experiment(
     source=SOURCE,
     laptop="20 networks, P = 59, 8,000 steps: about 3 minutes on two cores",
     paper="10 networks, P = 113, 40,000 steps: hours on two cores",
     seeds=10,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "Both forms have the same seeds, initial weights and training sets.",
         "A slingshot is counted at the logged steps only (every 10 at laptop scale, every 20 at paper scale), so that "

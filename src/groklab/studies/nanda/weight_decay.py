@@ -1,11 +1,19 @@
 """How much weight decay: none never groks; does more make it sooner, or later?"""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from groklab.findings import Analysis, Chart, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
+from groklab.studies.reading import Reading, count_of, in_words, rank_agreement, staircase
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
 
 SOURCE = "Nanda et al. 2023, appendix D"
 CLAIMS = (
@@ -37,12 +45,66 @@ CLAIMS = (
 )
 
 
+def analyse(record: "Record") -> Analysis:
+    """Time to grok by the strength of the decay, censored."""
+    read = Reading(record)
+    none_never, sooner, later = CLAIMS
+    decay = np.array([run.optimiser.weight_decay for run in read.runs])
+    never = ~read.has_grokked[decay == 0]
+    named = np.isin(decay, (0.3, 1.0, 3.0))
+    tau = rank_agreement(decay[named], read.time[named], read.has_grokked[named])
+    arms = read.arms(lambda run: f"{run.optimiser.weight_decay:g}")
+    by_tau = [
+        by_interval(
+            claim,
+            tau.value,
+            (tau.low, tau.high),
+            allowed=allowed,
+            contrary=contrary,
+            units="Kendall's tau",
+            seeds=int(named.sum()),
+            scale=read.scale,
+            sentence=f"tau between decay (0.3, 1, 3) and time to grok: {in_words(tau)}",
+        )
+        for claim, allowed, contrary in ((sooner, (-1, 0), (0, 1)), (later, (0, 1), (-1, 0)))
+    ]
+    return Analysis(
+        findings=[
+            by_seeds(
+                none_never,
+                never,
+                contrary=~never,
+                scale=read.scale,
+                sentence=f"{count_of(never)} networks without weight decay do not grok within the budget",
+            ),
+            *by_tau,
+        ],
+        tables=[
+            read.table(
+                "Grokking by the strength of weight decay",
+                arms,
+                "weight decay",
+                {"trig_share": "trigonometric share", "sum_of_squares": "sum of squares"},
+            )
+        ],
+        charts=[
+            Chart(
+                title="Share of networks that have not grokked yet",
+                x="step",
+                y="share of networks",
+                series={f"decay {name}": staircase(read.times(runs)) for name, runs in arms.items()},
+            )
+        ],
+    )
+
+
 @experiment(
     source=SOURCE,
     laptop="35 networks, P = 59, up to 20,000 steps: about 5 minutes on two cores",
     paper="30 networks, P = 113, up to 40,000 steps: hours on two cores",
     seeds=5,
     claims=CLAIMS,
+    analysis=analyse,
     choices=(
         "The paper's six decays at both scales, and at laptop scale its main setting's 1.5 as well.",
         "The paper's words and its numbers contradict each other; both stand here as claims, so that at most one can "

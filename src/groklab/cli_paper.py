@@ -1,0 +1,78 @@
+"""All studies of a paper, one after another."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groklab import cli_run, cli_tables
+from groklab.cli_usage import quoted, say
+from groklab.errors import Mistake, StoreError
+from groklab.store.places import is_store
+from groklab.studies import Study, named, papers
+
+if TYPE_CHECKING:
+    from groklab.engines.precision import Precision
+    from groklab.record import Record
+
+
+def names() -> list[str]:
+    """The papers whose studies can be run together."""
+    return list(papers())
+
+
+def studies_of(paper: str, scale: str, seeds: int | None, changes: Sequence[str]) -> list[Study]:
+    """All studies of a paper, checked before any is trained. Raises `Mistake`, naming the study, as `cli_run.made`."""
+    made: list[Study] = []
+    for experiment in named(paper):
+        try:
+            made.append(cli_run.made(experiment, scale, seeds, changes))
+        except Mistake as mistake:
+            raise Mistake(f"{experiment.name}: {mistake}") from None
+    return made
+
+
+def train(
+    studies: Sequence[Study], folder: Path, arguments: Sequence[str], precision: "Precision", as_json: bool
+) -> None:
+    """Trains each study into its own folder in `folder`, or goes on with it: a line a study, and totals.
+
+    With `as_json` the lines go to standard error, and a list with a document a study is printed at the end. Ends with
+    status 1 when runs ended badly; raises `StoreError` for a folder that holds the runs of a single study.
+    """
+    if is_store(folder):
+        raise StoreError(f"{folder} holds the runs of one study; choose another --out for those of a whole paper")
+    begun, bad, records = time.monotonic(), list[str](), list["Record"]()
+    for number, study in enumerate(studies, start=1):
+        title = f"{study.name} ({number} of {len(studies)})"
+        started = time.monotonic()
+        record, trained = cli_run.train(study, folder / study.name.rpartition("/")[2], arguments, precision, title)
+        records.append(record)
+        took = f"{trained:,} run-steps in {_duration(time.monotonic() - started)}" if trained else "done already"
+        _tell(f"{title}: {_counts([record])}; {took}", as_json)
+        bad += [
+            f"{study.name} run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad
+        ]
+    _tell(f"{len(studies)} studies: {_counts(records)}; {_duration(time.monotonic() - begun)} in all", as_json)
+    if as_json:
+        cli_tables.print_json([cli_tables.document_of(record) for record in records])
+    say(f"what they say of the claims: {quoted(['claims', str(folder)])}")
+    cli_run.end_badly(bad, sum(len(record.runs) for record in records))
+
+
+def _counts(records: "Sequence[Record]") -> str:
+    rows = [row for record in records for row in record.table()]
+    return f"{len(rows)} runs, {sum(row['grokked'] is not None for row in rows)} grokked"
+
+
+def _duration(seconds: float) -> str:
+    from groklab.display import duration
+
+    return duration(seconds)
+
+
+def _tell(line: str, as_json: bool) -> None:
+    if as_json:
+        say(line)
+    else:
+        print(line, flush=True)

@@ -1,0 +1,111 @@
+"""The studies' pages from kept results: `python -m groklab.findings.page RESULTS FOLDER`.
+
+Every number, table and chart on them is computed from the results; nothing is typed. The same results give the same
+pages.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from groklab.drawing import lines
+from groklab.errors import Mistake
+from groklab.findings.analysis import Analysis, Chart
+from groklab.findings.claim import Finding
+from groklab.findings.sections import MADE, Shown, finding_rows, study_page
+from groklab.findings.words import markdown
+from groklab.record import Record
+from groklab.store.places import results_in
+from groklab.studies.study import find
+
+INDEX = "README.md"
+EXPLAINED = """# The studies, claim by claim
+
+A row a claim, from the results that are kept in `results/`; `groklab claims results` prints the same. What counts as
+reproduced was written down before the runs and stands on each study's page. The verdicts: **reproduced** and
+**partly** by that criterion; **not reproduced** where neither the claim nor its contrary shows; **contradicted** where
+its contrary does; **not tested at this scale** and **not run** where these runs cannot say. A claim about single
+networks is reproduced when it holds for 80% of them, partly when for half; a claim about a number when its 95% interval
+lies in the range given, partly when only the value does.
+
+Beside these pages: [the Fourier circuit, published and ours](circuit.md).
+"""
+
+
+def write(results: Path, folder: Path) -> list[Path]:
+    """Writes a page a study, their charts, and an index, from all results in a folder; gives what was written.
+
+    Raises `Mistake` for results of a study that is not known, two of the same study and scale, and an empty folder.
+    """
+    shown = _shown(results)
+    written: list[Path] = []
+    for study, scales in shown.items():
+        charts: dict[str, list[tuple[str, str]]] = {}
+        for scale, one in scales.items():
+            drawn = [(chart.title, drawing) for chart in one.analysis.charts if (drawing := _drawing(chart))]
+            names = [f"{study.replace('/', '-')}-{scale}-{number}.svg" for number in range(1, len(drawn) + 1)]
+            for name, (_, drawing) in zip(names, drawn, strict=True):
+                written.append(_put(folder / "images" / name, drawing))
+            charts[scale] = [(title, name) for (title, _), name in zip(drawn, names, strict=True)]
+        written.append(_put(folder / f"{study}.md", study_page(scales, charts)))
+    written.append(_put(folder / INDEX, _index(shown)))
+    return written
+
+
+def _shown(results: Path) -> dict[str, dict[str, Shown]]:
+    """What is shown of each study at each scale, laptop first."""
+    found: dict[str, dict[str, Shown]] = {}
+    for path in results_in(results):
+        record = Record(path)
+        experiment, scales = find(record.study), found.setdefault(record.study, {})
+        place = Path(results.name) / path.relative_to(results) if path != results else Path(path.name)
+        if record.scale in scales:
+            both = f"{scales[record.scale].place} and {place}"
+            raise Mistake(f"{both} both hold {record.study} at {record.scale} scale; leave one")
+        analysis: Analysis = record.analysis()
+        scales[record.scale] = Shown(record=record, experiment=experiment, analysis=analysis, place=place.as_posix())
+    return {study: dict(sorted(found[study].items())) for study in sorted(found)}
+
+
+def _index(shown: dict[str, dict[str, Shown]]) -> str:
+    rows: list[Sequence[str]] = []
+    for study, scales in shown.items():
+        for finding in _by_claim(scales):
+            link = f"[{study}]({study}.md)"
+            rows.append((link, finding.claim.source, *finding_rows([finding])[0]))
+    head = ("study", "source", "claim", "published", "scale", "measured [95% interval]", "seeds", "verdict", "in words")
+    return "\n".join([MADE, EXPLAINED, markdown(head, rows)])
+
+
+def _by_claim(scales: dict[str, Shown]) -> list[Finding]:
+    """The findings of all scales, claim by claim."""
+    found = [finding for one in scales.values() for finding in one.analysis.findings]
+    order = list(dict.fromkeys(finding.claim.identifier for finding in found))
+    return sorted(found, key=lambda finding: order.index(finding.claim.identifier))
+
+
+def _drawing(chart: Chart) -> str:
+    """A chart as SVG; nothing where it has no point."""
+    try:
+        return lines(chart.series, title=chart.title, x=chart.x, y=chart.y, log_x=chart.log_x, log_y=chart.log_y)
+    except ValueError:
+        return ""
+
+
+def _put(path: Path, text: str) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot write {path}: {error.strerror or error}; give another folder") from error
+    return path
+
+
+if __name__ == "__main__":
+    try:
+        if len(sys.argv) != 3:
+            raise Mistake("give the folder of the kept results and that of the pages, such as results docs/studies")
+        for page in write(Path(sys.argv[1]), Path(sys.argv[2])):
+            sys.stdout.write(f"{page}\n")
+    except Mistake as mistake:
+        sys.exit(f"groklab: {mistake}")

@@ -1,0 +1,74 @@
+"""What results cost, how they are made again, and where they come from, in words."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from groklab.display import duration
+from groklab.record import Record
+from groklab.settings import differences
+from groklab.studies.study import Experiment
+from groklab.training.plan import with_parents
+
+
+def run_command(record: Record, experiment: Experiment) -> str:
+    """The command that makes these results, with a comment for settings that it does not say.
+
+    The number of seeds is found by trying, and differences from the study as it is now are listed.
+    """
+    words = ["groklab", "run", record.study, "--scale", record.scale]
+    for seeds in (None, *range(1, len(record.runs) + 1)):
+        found = with_parents(experiment(record.scale, seeds).runs)
+        if found == record.runs:
+            return shlex.join([*words, *([] if seeds is None else ["--seeds", str(seeds)])])
+        if seeds is not None and len(found) > len(record.runs):
+            break
+    runs = with_parents(experiment(record.scale).runs)
+    changes = [change for now, was in zip(runs, record.runs, strict=False) for change in differences(now, was)]
+    counts = [f"{len(runs)} runs -> {len(record.runs)} runs"] if len(runs) != len(record.runs) else []
+    listed = "; ".join([*counts, *dict.fromkeys(changes)][:5])
+    return f"{shlex.join(words)}  # the results were made with other settings: {listed}"
+
+
+def cost_rows(scale: str, record: Record) -> list[Sequence[str]]:
+    """A row a machine: scale, runs, run-steps, time, compiling, run-steps a second, machine."""
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    for session in record.provenance:
+        sessions.setdefault(_machine(session), []).append(session)
+    rows: list[Sequence[str]] = []
+    for machine, those in sessions.items():
+        steps, seconds, compiling = (
+            sum(session.get(name) or 0 for session in those) for name in ("run_steps", "seconds", "compiling_seconds")
+        )
+        pace = f"{steps / seconds:,.0f}" if seconds else "-"
+        runs = str(len(record.runs))
+        rows.append((scale, runs, f"{steps:,.0f}", duration(seconds), duration(compiling), pace, machine))
+    return rows
+
+
+def provenance_lines(record: Record) -> list[str]:
+    """Versions, commits, machines and dates, a list item each."""
+    sessions = record.provenance
+    versions = [", ".join(f"{name} {v}" for name, v in session["versions"].items() if v) for session in sessions]
+    commits = [_commit(session.get("commit")) for session in sessions]
+    machines = [f"{_machine(session)}; {session.get('platform', 'platform not known')}" for session in sessions]
+    how = [_how(session) for session in sessions]
+    days = sorted({session["started"][:10] for session in sessions})
+    begun = f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days)
+    lines = {"begun": [begun], "commit": commits, "machine": machines, "trained by": how, "versions": versions}
+    return [f"- {name}: {'; '.join(dict.fromkeys(values))}" for name, values in lines.items() if any(values)]
+
+
+def _machine(session: dict[str, Any]) -> str:
+    return f"{session.get('cpu', 'unknown')}, {session.get('cores', '?')} cores, device {session.get('device', '?')}"
+
+
+def _commit(commit: dict[str, Any] | None) -> str:
+    if commit is None:
+        return "not known (an installed package)"
+    return f"{commit['hash'][:12]}{', with changes not committed' if commit['dirty'] else ''}"
+
+
+def _how(session: dict[str, Any]) -> str:
+    known = [f"back end {session['backend']}"] if "backend" in session else []
+    return ", ".join(known + ([f"precision {session['precision']}"] if "precision" in session else []))

@@ -1,0 +1,97 @@
+"""What every measure is and costs, as a Markdown table: `python -m groklab.measures.costs`.
+
+Times are those of the device at hand, with all that a measure needs computed for it alone; together they share it.
+Measured are random networks of the laptop and the published setting: no measure's time depends on the numbers.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from groklab.measures.fitting import fitting
+from groklab.measures.measure import Measure, built_in
+from groklab.measures.view import Labels, View
+from groklab.models import TransformerSettings, build
+from groklab.tasks import Split, SplitSettings, Task, parse_task
+
+SETTINGS = {
+    "laptop": ("add:59", TransformerSettings(d_model=64, d_mlp=128), 0.4),
+    "published": ("add:113", TransformerSettings(), 0.3),
+}
+"""Task, network and share of the pairs trained on of both scales of the main setting."""
+NEEDS = {
+    "group": "group",
+    "key": "group, key frequencies",
+    "test": "test labels",
+    "mirrors": "mirror pairs",
+    "mlp": "neurons",
+    "attention": "attention",
+}
+
+
+def table(repeats: int = 15) -> str:
+    """The table: a row a measure, those of one moment together, each with the median time of `repeats` calls."""
+    timed = {scale: times(scale, built_in(), repeats) for scale in SETTINGS}
+    head = (
+        "| name | what it is | unit | dimensions | needs | " + " | ".join(f"ms, {scale}" for scale in SETTINGS) + " |"
+    )
+    lines: list[str] = []
+    for afterwards, title in ((False, "At every logged step"), (True, "Afterwards, at every kept step")):
+        chosen = [one for one in built_in() if one.afterwards == afterwards]
+        lines += [f"### {title}\n", head, "|---" * (5 + len(SETTINGS)) + "|"]
+        for one in chosen:
+            needs = ", ".join(NEEDS[need] for need in one.needs)
+            cells = (f"`{one.name}`", one.description, one.units, ", ".join(one.dims), needs)
+            lines.append("| " + " | ".join((*cells, *(_shown(timed[scale][one.name]) for scale in SETTINGS))) + " |")
+        together = (_shown(timed[scale][_together(afterwards)]) for scale in SETTINGS)
+        lines.append("| " + " | ".join(("**all together**", "", "", "", "", *together)) + " |\n")
+    return "\n".join(lines)
+
+
+def times(scale: str, measures: Sequence[Measure], repeats: int) -> dict[str, float]:
+    """Median milliseconds of one network's measures, each alone, and all of either moment together.
+
+    The calls take turns, so that what else the machine does falls on all of them alike.
+    """
+    name, settings, fraction = SETTINGS[scale]
+    task = Task.of(parse_task(name))
+    split = Split.of(task, SplitSettings(fraction=fraction), 0)
+    model = build(settings, task.vocabulary, task.length, key=jax.random.key(0))
+    data = Labels(*(jnp.asarray(part) for part in (split.labels, split.train_mask, split.test)))
+    fitted, _ = fitting(measures, View.outline(settings, task))
+    groups = {one.name: [one] for one in fitted}
+    groups |= {_together(moment): [one for one in fitted if one.afterwards == moment] for moment in (False, True)}
+    programs = {name: _program(task, group) for name, group in groups.items()}
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for turn in range(repeats + 1):
+        for name, program in programs.items():
+            began = time.perf_counter()
+            jax.block_until_ready(program(model, data))
+            if turn:
+                taken[name].append(1000 * (time.perf_counter() - began))
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def _program(task: Task, measures: Sequence[Measure]) -> Callable[..., Any]:
+    def compute(model: Any, data: Labels) -> list[jax.Array]:
+        view = View(model, task, data)
+        return [one.compute(view) for one in measures]
+
+    return jax.jit(compute)
+
+
+def _together(afterwards: bool) -> str:
+    return "all afterwards" if afterwards else "all logged"
+
+
+def _shown(milliseconds: float) -> str:
+    return f"{milliseconds:.2g}" if milliseconds < 10 else f"{milliseconds:.0f}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

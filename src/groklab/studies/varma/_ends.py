@@ -1,0 +1,82 @@
+"""What a run is at convergence, and whether the network it started from was."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from groklab.curves import Estimate
+from groklab.findings import Claim, Finding, by_interval
+from groklab.studies.reading import Reading
+
+WINDOW = 0.25
+"""Last share of a run's steps over which a value at convergence is the median: AdamW kicks converged networks."""
+GENERALISES = 0.95**2
+"""Trigonometric share of the logits' variance from which on a network is Gen alone: 95% of the norm (the paper's)."""
+LEARNT = 0.999
+"""Train accuracy at convergence from which on a network counts as trained: a smaller one has not learnt its table."""
+RULE = (
+    "A value at convergence is the median over the last quarter of a run's steps, since large steps with strong decay "
+    "now and then throw a converged network off for some hundred steps."
+)
+"""The same in words, for a study's choices."""
+
+
+def ends(read: Reading, name: str, window: float = WINDOW) -> Float[np.ndarray, " run"]:
+    """A measure of each run at convergence: its median over the last share `window` of the steps; NaN for none."""
+    values, last = read.curve(name), read.lasted
+    within = (read.steps[None, :] >= ((1 - window) * last)[:, None]) & ~np.isnan(values)
+    return np.array([np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, within, strict=True)])
+
+
+def settled(read: Reading, name: str = "test_accuracy", tolerance: float = 0.02) -> Bool[np.ndarray, " run"]:
+    """Whether a measure's median over the last quarter is that over the quarter before it, up to `tolerance`."""
+    values, last = read.curve(name), read.lasted
+    steps = read.steps[None, :]
+    before = (steps >= (0.5 * last)[:, None]) & (steps < (0.75 * last)[:, None]) & ~np.isnan(values)
+    medians = [np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, before, strict=True)]
+    return np.abs(ends(read, name) - np.array(medians)) <= tolerance
+
+
+def from_converged(read: Reading) -> Bool[np.ndarray, " run"]:
+    """Whether each run started from a network that answered all its train pairs; false from random weights."""
+    number = {run: index for index, run in enumerate(read.runs)}
+    sound = ends(read, "train_accuracy") > LEARNT
+    return np.array([run.start is not None and bool(sound[number[run.start]]) for run in read.runs], dtype=bool)
+
+
+def sizes(read: Reading) -> Float[np.ndarray, " run"]:
+    """Pairs that each run is trained on."""
+    return read.metrics["train_size"].values.astype(float)
+
+
+def seeds(read: Reading) -> Float[np.ndarray, " run"]:
+    """Each run's seed."""
+    return read.metrics["seed"].values
+
+
+def norm(read: Reading) -> Float[np.ndarray, " run"]:
+    """Each run's parameter norm at convergence."""
+    return np.sqrt(ends(read, "sum_of_squares"))
+
+
+def of_number(
+    claim: Claim,
+    estimate: Estimate,
+    read: Reading,
+    *,
+    allowed: tuple[float, float],
+    contrary: tuple[float, float] | None = None,
+    units: str,
+    sentence: str,
+) -> Finding:
+    """The finding of a claim about a number that was estimated over seeds."""
+    return by_interval(
+        claim,
+        estimate.value,
+        (estimate.low, estimate.high),
+        allowed=allowed,
+        contrary=contrary,
+        units=units,
+        seeds=estimate.count,
+        scale=read.scale,
+        sentence=sentence,
+    )

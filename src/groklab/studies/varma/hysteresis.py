@@ -1,0 +1,123 @@
+"""From scratch and from a network that generalises: the same pairs, another end? The loop and its width."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from groklab.findings import Analysis, Chart, Table
+from groklab.findings.claim import Claim
+from groklab.studies.reading import Reading, in_words, spread_of
+from groklab.studies.study import Scale, experiment
+from groklab.studies.varma._ends import RULE, ends, from_converged, of_number, settled, sizes
+from groklab.studies.varma._runs import PART_STEPS, gone_on, network, on_all
+from groklab.studies.varma._transitions import ratio, transition
+from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
+
+SOURCE = "Beyond Varma et al. 2023; its appendix A.2"
+CLAIMS = (
+    Claim(
+        identifier="varma.hysteresis",
+        source=SOURCE,
+        claim="Which way it comes decides: from scratch a network needs more pairs to end up generalising than it "
+        "needs to go on doing so.",
+        published="accuracy 0.7 at about 2,000 pairs from scratch, at 800 to 1,000 when ungrokking: a factor of 2 to "
+        "2.5",
+        how="Logistic fits of test accuracy at convergence in log size, the same seeds and training sets both ways: "
+        "the half-way size from scratch over that of ungrokking, bootstrap over seeds.",
+        criterion="The 95% interval lies above 1.",
+    ),
+    Claim(
+        identifier="varma.hysteresis-factor",
+        source=SOURCE,
+        claim="The factor is that of the paper's two runs.",
+        published="2 to 2.5",
+        how="The same ratio.",
+        criterion="The 95% interval overlaps only values between 1.6 and 3.2 (a quarter to either side).",
+    ),
+)
+SIZES: dict[Scale, tuple[int, ...]] = {
+    "laptop": (190, 280, 350, 430, 530, 660, 800, 900, 1010, 1150, 1350),
+    "paper": (500, 710, 1000, 1400, 2000, 2800),
+}
+SCRATCH_STEPS = {"laptop": 30_000, "paper": 200_000}
+
+
+def analyse(record: "Record") -> Analysis:
+    """Where the transition lies either way, and how far apart the two are."""
+    read = Reading(record)
+    accuracy = ends(read, "test_accuracy")
+    continued = from_converged(read)
+    scratch = np.array([run.start is None and run.split.size is not None for run in read.runs], dtype=bool)
+    loop = ratio(read, accuracy, scratch, continued)
+    still = settled(read)
+    rows: list[list[str | int | float | None]] = []
+    series: dict[str, list[tuple[float, float]]] = {}
+    for name, runs in (("from scratch", scratch), ("ungrokking", continued)):
+        for size in np.unique(sizes(read)[runs]).tolist():
+            here = runs & (sizes(read) == size)
+            rows.append([name, int(size), int(here.sum()), spread_of(accuracy[here]), int(still[here].sum())])
+            series.setdefault(name, []).append((size, float(np.nanmean(accuracy[here]))))
+    fits = {
+        name: transition(read, accuracy, runs) for name, runs in (("from scratch", scratch), ("ungrokking", continued))
+    }
+    sentence = f"the half-way size from scratch over that of ungrokking is {in_words(loop)}"
+    if math.isnan(loop.value):
+        sentence = "; ".join(f"{name}: {found.sentence}" for name, found in fits.items() if found is not None)
+    return Analysis(
+        findings=[
+            of_number(claim, loop, read, allowed=allowed, contrary=contrary, units="ratio of sizes", sentence=sentence)
+            for claim, allowed, contrary in zip(
+                CLAIMS, ((1, math.inf), (1.6, 3.2)), ((0.0, 1.0), (0.0, 1.6)), strict=True
+            )
+        ],
+        tables=[
+            Table(
+                title="Test accuracy at convergence, either way",
+                columns=["begun", "pairs", "networks", "test accuracy", "settled"],
+                rows=rows,
+                note="Mean (least to largest) over seeds. Settled: the last quarter's median is that of the quarter "
+                "before, up to 0.02.",
+            )
+        ],
+        charts=[
+            Chart(
+                title="The loop",
+                x="pairs",
+                y="test accuracy at convergence, mean",
+                series=series,
+                log_x=True,
+            )
+        ],
+        remarks=[f"{name}: {found.sentence}." for name, found in fits.items() if found is not None],
+    )
+
+
+@experiment(
+    source=SOURCE,
+    laptop="115 networks, P = 59, 8,000 and 30,000 steps: about 15 minutes on two cores",
+    paper="65 networks, P = 113, 40,000 and 200,000 steps: days on two cores, half a day on a GPU",
+    seeds=5,
+    claims=CLAIMS,
+    choices=(
+        RULE,
+        "Both ways have the same seeds, initial weights and training sets.",
+        "From scratch the budget is finite and time to grok grows without bound as the set shrinks, so that the "
+        "transition from scratch is that of this budget: 30,000 steps at laptop scale, 200,000 at paper scale, where "
+        "the paper went on for up to 1e7.",
+    ),
+    reads=("train_accuracy", "test_accuracy"),
+    analysis=analyse,
+)
+def hysteresis(scale: Scale, seeds: int) -> Iterator[Run]:
+    """The transition from scratch and the one by ungrokking, on the same seeds and pairs."""
+    for seed in range(seeds):
+        whole = on_all(scale, seed)
+        yield whole
+        for size in SIZES[scale]:
+            yield gone_on(whole, size=size, steps=PART_STEPS[scale])
+            yield network(scale, seed, size=size, steps=SCRATCH_STEPS[scale])

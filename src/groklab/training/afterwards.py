@@ -1,0 +1,160 @@
+"""Measures of networks whose weights were kept: those of all runs and steps of a batch by one compiled program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from groklab.measures import Labels, Measure, View
+from groklab.models import Model, skeleton, with_parameters
+from groklab.tasks import Split, Task
+from groklab.training.key_choice import OWN, given_key
+from groklab.training.memory import generous
+from groklab.training.settings import Run
+from groklab.training.state import tables_of, take
+
+BYTES_ON_CPU, BYTES_ON_ACCELERATOR = 2**29, 2**33
+"""Memory that one call may take, by the generous estimate. Settings alone decide on its size, so that what is
+computed again has the same bits."""
+BYTES_READ = 2**27
+"""Weights read at once, so that a store is opened seldom."""
+AT_ONCE_ON_CPU, AT_ONCE_ON_ACCELERATOR = 8, 256
+"""Networks in one call at most."""
+
+KEY_FREQUENCY = Measure(
+    name="key_frequency",
+    dims=("frequency",),
+    units="1",
+    description="1 for a frequency that was taken as key, 0 for another.",
+    needs=("key",),
+    compute=lambda view: view.own_key,
+)
+"""The network's own key frequencies, by the default rule."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Networks:
+    """The networks that were kept of the runs of one batch."""
+
+    runs: tuple[Run, ...]
+    """The runs."""
+    steps: Int[np.ndarray, " step"]
+    """The steps asked for, ascending."""
+    where: Bool[np.ndarray, "run step"]
+    """Which runs' weights are asked for at which of the steps."""
+    last: Int[np.ndarray, " run"]
+    """The last step at which each run's weights were kept."""
+    read: Callable[[Sequence[int]], Mapping[str, np.ndarray]]
+    """Reads every parameter (run, step, ...) by name at some steps; numbers of any kind where none were kept."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluated:
+    """What was found of kept networks."""
+
+    values: dict[str, Float[np.ndarray, "run step ..."]]
+    """Every measure, NaN where no network was asked for."""
+    key: Float[np.ndarray, "run *step frequency"] | None
+    """The key frequencies referred to, by step where each network has its own; nothing where no measure needs any."""
+
+
+def evaluate(
+    networks: Networks, measures: tuple[Measure, ...], choice: str, between: Callable[[], None] = lambda: None
+) -> Evaluated:
+    """Evaluates measures that fit the runs, on all networks asked for.
+
+    `choice` says which frequencies are key, as `Run.key_frequencies` does. `between` is called before each
+    compiled call, and may raise to give up. On an accelerator products of matrices are full float32, whatever
+    the networks were trained with. Raises `Mistake` for a `choice` that does not fit the task.
+    """
+    task = Task.of(networks.runs[0].task)
+    key = given_key(choice, task)
+    tables = tables_of([Split.of(task, run.split, run.data_seed) for run in networks.runs])
+    if not any("key" in measure.needs for measure in measures):
+        with _exactly():
+            return Evaluated(values=_evaluate(networks, task, tables, None, measures, between), key=None)
+    with _exactly():
+        if choice.strip() == OWN:
+            values = _evaluate(networks, task, tables, None, (*measures, KEY_FREQUENCY), between)
+            return Evaluated(key=values.pop(KEY_FREQUENCY.name), values=values)
+        rows = len(networks.runs)
+        keys = _final_keys(networks, task, tables, between) if key is None else np.tile(key, (rows, 1))
+        return Evaluated(values=_evaluate(networks, task, tables, keys, measures, between), key=keys)
+
+
+def last_kept(steps: Int[np.ndarray, " step"], where: Bool[np.ndarray, "run step"]) -> Int[np.ndarray, " run"]:
+    """The last of the ascending steps at which each run's weights were kept."""
+    return steps[where.shape[1] - 1 - where[:, ::-1].argmax(axis=1)]
+
+
+def attributes(measure: Measure, choice: str) -> dict[str, str]:
+    """What a dataset says of a measured variable; with the choice of key frequencies where it refers to them."""
+    said = {"units": measure.units, "description": measure.description}
+    return said | ({"key_frequencies": choice} if "key" in measure.needs else {})
+
+
+@lru_cache(maxsize=16)
+def program(task: Task, measures: tuple[Measure, ...]) -> Any:
+    """JAX's jitted function of networks, their labels and their keys: name -> (network, *dims)."""
+
+    def one(model: Model, table: Labels, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
+        view = View(model, task, table, key)
+        return {measure.name: measure.compute(view) for measure in measures}
+
+    return jax.jit(jax.vmap(one))
+
+
+def at_once(run: Run) -> int:
+    """Networks like this run's in one call."""
+    on_cpu = jax.default_backend() == "cpu"
+    room, most = (BYTES_ON_CPU, AT_ONCE_ON_CPU) if on_cpu else (BYTES_ON_ACCELERATOR, AT_ONCE_ON_ACCELERATOR)
+    return max(1, min(most, room // generous(run)))
+
+
+def _evaluate(
+    networks: Networks,
+    task: Task,
+    tables: Labels,
+    keys: Float[np.ndarray, "run frequency"] | None,
+    measures: tuple[Measure, ...],
+    between: Callable[[], None],
+) -> dict[str, Float[np.ndarray, "run step ..."]]:
+    outline = skeleton(networks.runs[0].model, task.vocabulary, task.length)
+    bytes_a_step = 4 * len(networks.runs) * sum(leaf.size for leaf in jax.tree.leaves(outline))
+    read_steps = max(1, BYTES_READ // bytes_a_step)
+    size = min(at_once(networks.runs[0]), int(networks.where.sum()))
+    found: dict[str, Float[np.ndarray, "run step ..."]] = {}
+    for first in range(0, len(networks.steps), read_steps):
+        read = networks.read(networks.steps[first : first + read_steps].tolist())
+        places, rows = np.nonzero(networks.where[:, first : first + read_steps].T)
+        for start in range(0, len(rows), size):
+            between()
+            # All calls are of one size, so that one compilation serves them: the last network is taken again and again.
+            some = np.minimum(np.arange(start, start + size), len(rows) - 1)
+            row, place = rows[some], places[some]
+            model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
+            key = None if keys is None else keys[row]
+            values = jax.device_get(program(task, measures)(model, take(tables, row), key))
+            for name, value in values.items():
+                whole = found.setdefault(name, np.full((*networks.where.shape, *value.shape[1:]), np.nan, np.float32))
+                whole[row, first + place] = value
+    return found
+
+
+def _final_keys(
+    networks: Networks, task: Task, tables: Labels, between: Callable[[], None]
+) -> Float[np.ndarray, "run frequency"]:
+    """The key frequencies of each run's last network."""
+    steps, places = np.unique(networks.last, return_inverse=True)
+    own = places[:, None] == np.arange(len(steps))
+    last = Networks(runs=networks.runs, steps=steps, where=own, last=networks.last, read=networks.read)
+    return _evaluate(last, task, tables, None, (KEY_FREQUENCY,), between)[KEY_FREQUENCY.name][own]
+
+
+def _exactly() -> AbstractContextManager[Any]:
+    return nullcontext() if jax.default_backend() == "cpu" else jax.default_matmul_precision("highest")

@@ -1,0 +1,195 @@
+"""Findings: verdicts by rule, numbers in words, and every claim of a study answered once."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import groklab as gl
+from fake_study import GROKS, LOSS, NAME, STEPS, experiment, known, store  # noqa: F401
+from groklab.findings import Analysis, Claim, Finding, by_interval, by_seeds, not_run, untested
+from groklab.findings.words import markdown, measured, number, words
+from groklab.studies import Experiment, catalogue
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+@pytest.mark.parametrize(
+    ("holds", "contrary", "verdict"),
+    [
+        ("1111111100", None, "reproduced"),
+        ("1111111000", None, "partly"),
+        ("1111100000", None, "partly"),
+        ("1111000000", None, "not reproduced"),
+        ("0000000000", None, "not reproduced"),
+        ("0000000000", "1111111100", "contradicted"),
+        ("1100000000", "0011111111", "contradicted"),
+        ("1000000000", "0111111100", "not reproduced"),
+    ],
+)
+def test_a_verdict_by_seeds(holds: str, contrary: str | None, verdict: str) -> None:
+    against = None if contrary is None else np.array([bit == "1" for bit in contrary])
+    found = by_seeds(GROKS, np.array([bit == "1" for bit in holds]), scale="laptop", sentence="s", contrary=against)
+    assert (found.verdict, found.value, found.seeds) == (verdict, holds.count("1") / 10, 10)
+
+
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson() -> None:
+    from scipy.stats import beta
+
+    found = by_seeds(GROKS, np.array([True] * 7 + [False] * 3), scale="laptop", sentence="s")
+    assert (found.low, found.high) == pytest.approx((beta.ppf(0.025, 7, 4), beta.ppf(0.975, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "verdict"),
+    [
+        (5.0, (4.0, 6.0), "reproduced"),
+        (5.0, (4.0, 10.0), "reproduced"),
+        (5.0, (2.0, 6.0), "partly"),
+        (12.0, (9.0, 13.0), "not reproduced"),
+        (1.0, (0.5, 1.5), "contradicted"),
+        (1.0, (0.5, 2.5), "not reproduced"),
+        (float("nan"), (0.0, 1.0), "not tested at this scale"),
+        (1.0, (float("nan"), 1.0), "not tested at this scale"),
+    ],
+)
+def test_a_verdict_by_interval(value: float, interval: tuple[float, float], verdict: str) -> None:
+    found = by_interval(
+        LOSS, value, interval, allowed=(3, 10), contrary=(0, 2), units="nats", seeds=4, scale="laptop", sentence="s"
+    )
+    assert found.verdict == verdict
+
+
+def test_no_networks_test_nothing() -> None:
+    found = by_seeds(GROKS, np.array([], dtype=bool), scale="paper", sentence="s")
+    assert (found.verdict, found.seeds) == ("not tested at this scale", 0)
+    assert untested(GROKS, scale="paper", sentence="s").verdict == "not tested at this scale"
+    assert not_run(GROKS, scale="paper", sentence="s").verdict == "not run"
+
+
+def test_a_finding_as_one_flat_object() -> None:
+    plain = by_seeds(GROKS, np.array([True]), scale="laptop", sentence="one of one").to_json()
+    assert plain["identifier"] == "fake.groks"
+    assert plain["claim"] == GROKS.claim
+    assert (plain["verdict"], plain["seeds"], plain["sentence"]) == ("reproduced", 1, "one of one")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0, "0"),
+        (-3.0, "-3"),
+        (12_000, "12,000"),
+        (12_345.678, "12,346"),
+        (0.5, "0.5"),
+        (0.93123, "0.9312"),
+        (0.99999, "1.0000"),
+        (1.25e-7, "1.2e-7"),
+        (1e7, "1e7"),
+        (2e30, "2e30"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers_have_the_digits_they_deserve(value: float, said: str) -> None:
+    assert number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "units", "said"),
+    [
+        (0.95, 0.7512, 1.0, "share of networks", "0.95 [0.75, 1.00] share of networks"),
+        (4123.4, 3800.2, 4500.7, "steps", "4,123 [3,800, 4,501] steps"),
+        (1e-7, 3e-8, 4e-7, "nats", "1e-7 [3e-8, 4e-7] nats"),
+        (1.0, 1.0, 1.0, "1", "1 [1, 1]"),
+        (2.0, float("-inf"), 3.0, "1", "2 [-inf, 3]"),
+        (5.0, None, None, "steps", "5 steps"),
+        (None, None, None, "steps", ""),
+    ],
+)
+def test_an_interval_sets_the_digits(
+    value: float | None, low: float | None, high: float | None, units: str, said: str
+) -> None:
+    found = Finding(claim=GROKS, verdict="partly", sentence="", value=value, low=low, high=high, units=units)
+    assert measured(found) == said
+
+
+def test_cells_and_tables() -> None:
+    assert [words(cell) for cell in (None, float("nan"), "a | b", 1234, 0.25)] == ["-", "-", "a | b", "1,234", "0.25"]
+    assert markdown(("a", "b"), [("1 | 2", "two\nlines")]) == "| a | b |\n| --- | --- |\n| 1 \\| 2 | two lines |\n"
+
+
+@pytest.mark.usefixtures("known")
+def test_a_record_gives_what_its_study_finds(tmp_path: Path) -> None:
+    groks, loss = gl.open(store(tmp_path / "store")).findings()
+    assert (groks.verdict, groks.value, groks.seeds, groks.scale) == ("reproduced", 1.0, 3, "laptop")
+    lasts = np.exp(-np.array([300, 100, 300]) / 20) + 1e-6 * np.array([1, 2, 3])
+    assert loss.value == pytest.approx(lasts.mean(), rel=1e-6)
+    assert loss.verdict == "not reproduced"
+
+
+def test_what_was_not_measured_is_not_judged(known: Experiment, tmp_path: Path) -> None:  # noqa: F811
+    for record in (gl.open(store(tmp_path / "a", ended=0)), gl.open(store(tmp_path / "b", variables=["test_loss"]))):
+        found = record.findings()
+        assert [finding.verdict for finding in found] == ["not run", "not run"]
+        assert "not measured yet: " in found[0].sentence
+        assert "test_accuracy; go on with the run" in found[0].sentence
+    half = gl.open(store(tmp_path / "c", ended=2)).findings()
+    assert [finding.verdict for finding in half] == ["partly", "not reproduced"]
+    assert known.reads == ("test_loss", "test_accuracy")
+
+
+def test_an_analysis_that_counts_on_runs_that_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def analyse(record: gl.Record) -> Analysis:
+        raise KeyError("frequency")
+
+    monkeypatch.setitem(catalogue(), NAME, dataclasses.replace(experiment(), analysis=analyse))
+    found = gl.open(store(tmp_path / "half", ended=2)).findings()
+    assert [finding.verdict for finding in found] == ["not run", "not run"]
+    assert found[0].sentence == "only 2 of 3 runs have ended, too few to judge by; go on with the run"
+    with pytest.raises(KeyError, match="frequency"):
+        gl.open(store(tmp_path / "whole")).findings()
+
+
+def test_an_unknown_study_and_one_without_analysis_find_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gl.open(store(tmp_path / "mine", study="mine/sizes")).findings() == ()
+    monkeypatch.setitem(catalogue(), NAME, dataclasses.replace(experiment(), analysis=None))
+    record = gl.open(store(tmp_path / "fake"))
+    assert record.findings() == ()
+    assert record.analysis().tables == ()
+
+
+def test_claims_are_told_apart_and_say_all_they_must() -> None:
+    claims = [claim for entry in catalogue().values() for claim in entry.claims]
+    assert [name for name, times in Counter(claim.identifier for claim in claims).items() if times > 1] == []
+    for claim in claims:
+        assert all((claim.source, claim.claim, claim.how, claim.criterion)), claim.identifier
+        assert claim.published is None or claim.published
+
+
+def unanswered(claims: tuple[Claim, ...], findings: tuple[Finding, ...]) -> Counter[str]:
+    """How often each claim is answered too little or too much."""
+    wanted, found = Counter(c.identifier for c in claims), Counter(f.claim.identifier for f in findings)
+    return (wanted - found) + (found - wanted)
+
+
+def test_every_claim_of_a_kept_study_comes_back_once() -> None:
+    for path in sorted(RESULTS.rglob("*.zip")):
+        record = gl.open(path)
+        entry = catalogue()[record.study]
+        found = record.findings()
+        assert unanswered(entry.claims, found) == Counter(), path
+        assert {f.claim for f in found} == set(entry.claims), path
+        assert {f.scale for f in found} == {record.scale}, path
+        assert all(f.sentence for f in found), path
+
+
+def test_a_claim_that_does_not_come_back_is_seen(known: Experiment, tmp_path: Path) -> None:  # noqa: F811
+    found = gl.open(store(tmp_path / "store")).findings()
+    assert unanswered(known.claims, found) == Counter()
+    assert unanswered(known.claims, found[:1]) == Counter({"fake.loss": 1})
+    assert unanswered(known.claims, (*found, found[0])) == Counter({"fake.groks": 1})
+    assert STEPS[-1] == known("laptop").runs[0].steps

@@ -1,0 +1,317 @@
+"""The analyses of the studies of Varma et al.: what they read off records whose content is known."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from varma_record import STEPS, Values, made_up, rise, train_size
+
+from groklab.findings import Analysis, Finding
+from groklab.studies import catalogue, find
+from groklab.studies.reading import Reading
+from groklab.studies.varma import _prediction, critical_size
+from groklab.studies.varma._ends import ends, from_converged, settled
+from groklab.studies.varma.initial_frequencies import among_largest, chance_larger
+from groklab.tasks import Split, Task
+from groklab.training.settings import Run
+
+NAMES = [name for name in catalogue() if name.startswith("varma/")]
+
+
+def analysed(record: object, name: str) -> Analysis:
+    analysis = find(name).analysis
+    assert analysis is not None
+    return analysis(record)  # type: ignore[arg-type]
+
+
+def finding(analysis: Analysis, end: str) -> Finding:
+    (found,) = [one for one in analysis.findings if one.claim.identifier == f"varma.{end}"]
+    return found
+
+
+def plain(run: Run) -> Values:
+    """Something of everything, at which no rule stumbles."""
+    size = train_size(run)
+    accuracy = rise(size, 300.0)
+    curve = accuracy * np.minimum(STEPS / 400, 1)
+    wave = 1 + 0.1 * np.sin(np.arange(STEPS.size))
+    norms = np.random.default_rng(run.seed).uniform(1, 2, (STEPS.size, 5))
+    return {
+        "test_accuracy": curve,
+        "mirror_accuracy_trained": curve,
+        "mirror_accuracy_untrained": curve,
+        "train_loss": 1e-7 * wave,
+        "test_loss": 1 / (1 + STEPS),
+        "sum_of_squares": 600.0 + size**0.5 + run.optimiser.weight_decay,
+        "trig_share": 0.95 if run.split.labels == "true" else 0.0,
+        "gen_logit": accuracy * 20 + 0.1 * run.optimiser.weight_decay,
+        "mem_logit": 10 * (1 - accuracy) + 0.1 * run.optimiser.weight_decay,
+        "gen_lead": accuracy * 20,
+        "mem_lead": 20 * (1 - accuracy) + 0.1,
+        "train_margin": 17 - run.optimiser.weight_decay - 0.1 * run.seed,
+        "embedding_norm": norms,
+        "neuron_logit_norm": norms,
+        "key_frequency": np.arange(5) < 2,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_claim_comes_back_once_with_tables_and_charts_in_order(name: str) -> None:
+    found = analysed(made_up(name, plain, seeds=2), name)
+    assert [one.claim for one in found.findings] == list(find(name).claims)
+    assert all(one.sentence and one.scale == "laptop" for one in found.findings)
+    assert found.tables
+    for table in found.tables:
+        assert all(len(row) == len(table.columns) for row in table.rows), table.title
+    for chart in found.charts:
+        for points in chart.series.values():
+            values = np.array(points, float).reshape(-1, 2)
+            assert np.isfinite(values).all(), chart.title
+            assert not chart.log_x or (values[:, 0] > 0).all(), chart.title
+            assert not chart.log_y or (values[:, 1] > 0).all(), chart.title
+    for cell in (cell for table in found.tables for row in table.rows for cell in row):
+        assert cell is None or type(cell) in (str, int, float), cell
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_in_which_nothing_was_learnt_says_so(name: str) -> None:
+    norms = np.ones((STEPS.size, 5))
+
+    def nothing(run: Run) -> Values:
+        frequencies = {"embedding_norm": norms, "neuron_logit_norm": norms, "key_frequency": np.zeros(5)}
+        return {
+            "train_accuracy": 0.1,
+            "test_accuracy": math.nan,
+            "sum_of_squares": 1.0,
+            "train_loss": 1.0,
+            **frequencies,
+        }
+
+    found = analysed(made_up(name, nothing, seeds=1), name)
+    assert [one.claim for one in found.findings] == list(find(name).claims)
+    assert "reproduced" not in {one.verdict for one in found.findings}
+
+
+def test_a_value_at_convergence_is_no_single_step() -> None:
+    kicked = np.where(STEPS == 1000, 0.2, np.where(STEPS >= 700, 0.9, 0.1))
+    short = np.where(STEPS <= 400, STEPS / 400, np.nan)
+    record = made_up(
+        "varma/circuit_strength",
+        lambda run: {
+            "test_accuracy": kicked if run.seed == 0 else short,
+            "train_accuracy": np.where(np.isnan(short), np.nan, 1.0) if run.seed else 1.0,
+        },
+    )
+    read = Reading(record)  # type: ignore[arg-type]
+    assert ends(read, "test_accuracy")[:2] == pytest.approx([0.9, 0.875])
+    assert settled(read).tolist() == [False, False, False]
+    assert np.isnan(ends(read, "no_such_measure")).all()
+
+
+def test_only_what_started_from_a_network_that_learnt_its_table_counts() -> None:
+    record = made_up(
+        "varma/hysteresis", lambda run: {"train_accuracy": 0.9 if run.seed == 1 and run.split.fraction else 1}
+    )
+    sound = from_converged(Reading(record))  # type: ignore[arg-type]
+    assert [run.start is not None and run.seed != 1 for run in record.runs] == sound.tolist()  # type: ignore[attr-defined]
+
+
+def test_ungrokking_goes_on_from_shared_networks_with_nested_sets() -> None:
+    runs = find("varma/ungrokking")("laptop", 2).runs
+    starts = {run.start for run in runs} - {None}
+    assert len(starts) == 4 and starts <= set(runs)
+    splits = [
+        Split.of(Task.of(run.task), run.split, run.data_seed).train_mask
+        for run in runs
+        if run.start is not None and run.seed == 0 and not run.split.noise
+    ]
+    ordered = sorted(splits, key=np.sum)
+    assert all(not np.any(small & ~large) for small, large in zip(ordered, ordered[1:], strict=False))
+
+
+def ungrokked(run: Run) -> Values:
+    """Half-way at 300 pairs, at 450 with wrong labels; pairs trained on before are known by 0.2 more than others."""
+    if run.start is None:
+        return {"trig_share": 0.9}
+    if run.optimiser.weight_decay == 0:
+        return {"test_accuracy": 0.95}
+    right = (run.split.size or 0) * (1 - run.split.noise)
+    level = rise(right, 450.0 if run.split.noise else 300.0, 2.0)
+    without = level / 2
+    if run.start.split.held_out > 0 and run.split.held_out == 0:
+        dropped, never = _counts(run)
+        without = (dropped * (without + 0.2) + never * without) / (dropped + never)
+    return {"test_accuracy": level, "mirror_accuracy_trained": level, "mirror_accuracy_untrained": without}
+
+
+def _counts(run: Run) -> tuple[int, int]:
+    """Of the pairs without a trained mirror, those that the network was trained on before and those never, by a loop."""
+    assert run.start is not None
+    task = Task.of(run.task)
+    now, before = (Split.of(task, one.split, one.data_seed).train_mask for one in (run, run.start))
+    counts = [0, 0]
+    for row, (a, b) in enumerate(zip(task.a.tolist(), task.b.tolist(), strict=True)):
+        if not now[row] and not now[task.row(b, a)]:
+            counts[0 if before[row] else 1] += 1
+    return counts[0], counts[1]
+
+
+def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
+    record = made_up("varma/ungrokking", ungrokked)
+    found = analysed(record, "varma/ungrokking")
+    verdicts = {one.claim.identifier.removeprefix("varma."): one.verdict for one in found.findings}
+    assert verdicts == {
+        "ungrokking": "reproduced",
+        "ungrokking-sharp": "reproduced",
+        "ungrokking-train-stays": "reproduced",
+        "ungrokking-needs-decay": "reproduced",
+        "ungrokking-mirrors": "not reproduced" if finding(found, "ungrokking-mirrors").value else "contradicted",
+        "ungrokking-mirrors-help": "reproduced",
+        "ungrokking-memory": "reproduced",
+        "ungrokking-wrong-labels": "contradicted",
+    }
+    assert finding(found, "ungrokking-sharp").value == pytest.approx(2.0, rel=0.02)
+    assert "half-way at 300 " in finding(found, "ungrokking-sharp").sentence
+    assert finding(found, "ungrokking-memory").value == pytest.approx(0.2)
+    wrong = [rise(size, 450.0) - rise(size, 300.0) for size in (60, 130, 280, 600, 1290)]
+    assert finding(found, "ungrokking-wrong-labels").value == pytest.approx(np.mean(wrong), abs=1e-3)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "reproduced"), (1.5, "contradicted")])
+def test_decay_moves_the_transition_or_does_not(factor: float, verdict: str) -> None:
+    def values(run: Run) -> Values:
+        half = 300 * factor ** (math.log(run.optimiser.weight_decay / 0.5) / math.log(6)) * (1 + 0.02 * run.seed)
+        return {"test_accuracy": rise(train_size(run), half, 4.0)}
+
+    found = finding(analysed(made_up("varma/ungrokking_decay", values), "varma/ungrokking_decay"), "decay-independent")
+    assert found.value == pytest.approx(factor, rel=1e-3)
+    assert found.verdict == verdict
+
+
+def test_hysteresis_is_the_ratio_of_the_two_transitions() -> None:
+    def values(run: Run) -> Values:
+        return {"test_accuracy": rise(train_size(run), (300.0 if run.start else 750.0) * (1 + 0.02 * run.seed), 3.0)}
+
+    found = analysed(made_up("varma/hysteresis", values), "varma/hysteresis")
+    assert finding(found, "hysteresis").value == pytest.approx(2.5, rel=1e-3)
+    assert [one.verdict for one in found.findings] == ["reproduced", "reproduced"]
+
+
+def test_tasks_count_by_operation() -> None:
+    def values(run: Run) -> Values:
+        if run.task.operation == "cubic":
+            return {"test_accuracy": 0.01}
+        share = train_size(run) / Task.of(run.task).pairs
+        late = 2 if run.task.operation == "compose" and run.optimiser.weight_decay < 1 else 1
+        return {"test_accuracy": rise(share, 0.1 * late)}
+
+    found = analysed(made_up("varma/ungrokking_tasks", values, seeds=1), "varma/ungrokking_tasks")
+    assert finding(found, "tasks-ungrok").value == pytest.approx(11 / 12)
+    assert finding(found, "tasks-decay").value == pytest.approx(10 / 11)
+
+
+def test_time_to_grok_is_read_with_its_growth() -> None:
+    def values(run: Run) -> Values:
+        time = 100 + 800 * math.exp(-((((run.split.size or 0) - 820) / 300) ** 0.5)) + 20 * run.seed
+        return {"test_accuracy": STEPS >= time}
+
+    found = analysed(made_up("varma/time_to_grok", values), "varma/time_to_grok")
+    assert finding(found, "time-rises").verdict == "reproduced"
+    assert finding(found, "time-super-exponential").verdict == "reproduced"
+
+
+def test_ranks_of_key_frequencies_by_hand() -> None:
+    norms = np.array([5.0, 1.0, 4.0, 3.0, 2.0])
+    key = np.array([True, False, False, True, False])
+    # 5 is first, 3 is third: one of the two largest; 5 beats three others, 3 beats two of three.
+    assert among_largest(norms, key) == 0.5
+    assert chance_larger(norms, key) == pytest.approx(5 / 6)
+    assert chance_larger(np.ones(5), key) == 0.5
+
+
+def test_semi_grokking_finds_lasting_and_passing_plateaus() -> None:
+    steps = np.arange(0, 20_001, 20)
+    rng = np.random.default_rng(0)
+    spikes = np.isin(np.arange(steps.size), (500, 700)) * 0.3
+
+    def values(run: Run) -> Values:
+        middle = np.where(steps > 2000, 0.5, 0.0) + spikes
+        end = {0: middle, 1: np.where(steps > 12_000, 1.0, middle)}.get(run.seed, np.zeros(steps.size))
+        loss = 10.0 ** (-6 + 0.5 * np.sin(steps / 700) + 0.02 * rng.standard_normal(steps.size))
+        early = {"train_accuracy": steps >= 100, "train_loss": loss}
+        return early | {"mirror_accuracy_untrained": end, "test_accuracy": end}
+
+    found = analysed(made_up("varma/semi_grokking", values, seeds=4, steps=steps), "varma/semi_grokking")
+    assert finding(found, "semi-grokking").value == 0.5
+    assert finding(found, "semi-lasting").value == 0.25
+    assert finding(found, "semi-transient").value == 0.5
+    assert finding(found, "semi-spikes").value == 1.0
+    assert finding(found, "semi-oscillation").value == 1.0
+
+
+def single(run: Run, gen_norm: float = 25.0) -> Values:
+    """Norms that follow power laws exactly: Mem needs D^0.35 at equal margin, Gen the same everywhere."""
+    margin = 17 * run.optimiser.weight_decay**-0.1 * (1 + 0.01 * run.seed)
+    scale = (run.task.modulus / 59) ** 1.5
+    if run.split.labels == "random":
+        norm = gen_norm * (train_size(run) / (300 * scale)) ** 0.35 * (margin / 17) ** 0.5
+    else:
+        norm = gen_norm * (margin / 17) ** 0.8
+    share = 0.95 if run.split.labels == "true" else 0.0
+    values = {"train_margin": margin, "mem_logit": margin / 2, "sum_of_squares": norm**2, "trig_share": share}
+    return values | ({"test_accuracy": rise(train_size(run), 300 * scale)} if run.start else {})
+
+
+def test_efficiency_finds_the_slopes_that_were_put_in() -> None:
+    found = analysed(made_up("varma/efficiency", single), "varma/efficiency")
+    assert {one.verdict for one in found.findings} == {"reproduced"}
+    for end, slope in (("mem", 0.35), ("gen", 0.0), ("mem-margin", 0.35), ("gen-margin", 0.0)):
+        assert finding(found, f"efficiency-{end}").value == pytest.approx(slope, abs=1e-6)
+
+
+def test_efficiency_leaves_out_what_is_no_single_circuit() -> None:
+    def values(run: Run) -> Values:
+        mixed = {"trig_share": 0.9} if run.split.size == 2600 else {}
+        unlearnt = {"train_accuracy": 0.99} if run.split.labels == "random" and run.split.size == 1000 else {}
+        return {**single(run), **mixed, **unlearnt}
+
+    found = analysed(made_up("varma/efficiency", values), "varma/efficiency")
+    (kept,) = [table for table in found.tables if table.title == "Networks of one circuit"]
+    assert [list(row) for row in kept.rows] == [["Mem", 45, 36], ["Gen", 36, 27]]
+
+
+def test_the_critical_size_is_predicted_written_once_and_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = tmp_path / "prediction.json", []
+
+    def watched(read: Reading, name: str, window: float = 0.25) -> np.ndarray:
+        if name == "test_accuracy":
+            asked.append(file.is_file())
+        return ends(read, name, window)
+
+    module = __import__("groklab.studies.varma.critical_size", fromlist=["ends"])
+    monkeypatch.setattr(module, "ends", watched)
+    record = made_up("varma/critical_size", single, path=tmp_path)
+    found = analysed(record, "varma/critical_size")
+    assert asked == [True]
+    assert {one.verdict for one in found.findings} <= {"reproduced"}
+    forecasts = {(one["modulus"], one["strength"]): one["size"] for one in json.loads(file.read_text())["forecasts"]}
+    assert forecasts[59, "margin"] == pytest.approx(300, rel=0.05)
+    written = file.read_bytes()
+    assert analysed(record, "varma/critical_size") == found
+    assert file.read_bytes() == written
+
+    changed = made_up("varma/critical_size", lambda run: single(run, 26.0), path=tmp_path)
+    analysed(changed, "varma/critical_size")
+    assert file.read_bytes() == written
+    assert len(list(tmp_path.glob("prediction*.json"))) == 2
+    assert critical_size.name == "varma/critical_size"
+
+
+def test_a_prediction_that_cannot_be_written_has_no_time(tmp_path: Path) -> None:
+    made = _prediction.Prediction(forecasts=(), networks=0, rests_on="a")
+    assert _prediction.written(made, tmp_path / "kept.zip") == made
+    assert _prediction.written(made, tmp_path).made
