@@ -47,10 +47,14 @@ check: $(READY)  ## lint and types only
 bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python
 
-docs: $(READY)  ## the pages made from runs: of studies from results/; of circuits from make demo and runs/published
+docs: $(READY)  ## the generated pages: studies from results/, theory, performance; circuits where runs/demo, runs/published are
 	@$(BIN)/python -m groklab.findings.page results docs/studies
-	@$(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
-	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }
+	@$(BIN)/python -m groklab.theory.page docs/studies
+	@$(BIN)/groklab bench --from results/performance.json --docs docs
+	@if [ -d runs/demo ] && [ -d runs/published ]; then \
+	  $(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
+	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }; \
+	else echo "docs/studies/circuit.md stays as it is: it is made from runs/demo and runs/published"; fi
 
 lock:  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -22,7 +22,7 @@ from groklab.models import TransformerSettings
 from groklab.store import Reader
 from groklab.studies import Study
 from groklab.tasks import SplitSettings, Task, TaskSettings
-from groklab.training import OptimiserSettings, Run, Schedule, afterwards
+from groklab.training import OptimiserSettings, Run, Schedule, afterwards, trainer
 from groklab.training.afterwards import at_once
 from groklab.training.plan import check
 
@@ -76,8 +76,11 @@ def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_quickly() -> Iterator[None]:
+    """Few of XLA's optimisations, and studies of one shape share what they compile."""
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "measuring", cache(trainer.measuring))
+        yield
     jax.config.update("jax_disable_most_optimizations", False)
     jax.clear_caches()
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from groklab import cli
-from groklab.drawing import lines
 from groklab.bench.floor import floor
 from groklab.bench.ours import Ours, start
 from groklab.bench.page import write_page
 from groklab.bench.race import Entry, race
 from groklab.bench.statistics import median, ratio
+from groklab.drawing import lines
 from groklab.models import TransformerSettings
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training import Run

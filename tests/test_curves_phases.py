@@ -137,6 +137,25 @@ def test_memorisation_without_end_and_what_was_not_measured() -> None:
     assert "no test loss" in untested.clean_up.reason
 
 
+def test_an_excluded_loss_that_hardly_turns_or_turns_too_late() -> None:
+    steps = logged(10_000, 50)
+    shallow = find_phases(steps, **curves(steps, 700, 4000, 6000, least=2.0))
+    assert "never fell by a factor of 3.16" in shallow.circuit_formation.reason
+    assert shallow.memorisation.present
+    assert shallow.clean_up.end is not None
+    # Half a decade is a factor of 3.16; the rule with its root and its square disagree about a fall by five.
+    middling = find_phases(steps, **curves(steps, 700, 4000, 6000, least=CHANCE / 5)).memorisation.end
+    deep = find_phases(steps, **curves(steps, 700, 4000, 6000)).memorisation.end
+    assert middling is not None
+    assert deep is not None
+    assert (middling.stable, deep.stable) == (False, True)
+    losses = curves(steps, 700, 4000, 6000)
+    losses["excluded_loss"] = np.interp(steps, [0, 5500, 6000, 10_000], [4.7, 0.01, 8, 8])
+    late = find_phases(steps, **losses)
+    assert "still falling" in late.circuit_formation.reason
+    assert late.memorisation.end is None
+
+
 def test_semi_grokking_to_a_middling_level_does_not_count_as_a_fall() -> None:
     steps = logged(10_000, 50)
     losses = curves(steps, 700, 4000, 6000)

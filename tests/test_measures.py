@@ -37,6 +37,7 @@ CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 }
 GROUPLESS = {"no group"}
 WITHOUT_NEURONS = {"attention only"}
+WITHOUT_ATTENTION = {"no attention"}
 
 
 @dataclass
@@ -61,7 +62,8 @@ class Case:
             test=jnp.asarray(self.split.test),
         )
         self.view = View(self.model, self.task, data)
-        self.measures = {m.name: m for m in built_in() if m.applies(self.view)}
+        # Those that are computed afterwards have a file of their own.
+        self.measures = {m.name: m for m in built_in() if m.applies(self.view) and not m.afterwards}
         inputs = Inputs(jnp.asarray(self.task.a), jnp.asarray(self.task.b), self.task.template)
 
         def compute(model: Any, data: Labels) -> tuple[dict[str, jax.Array], jax.Array]:
@@ -119,15 +121,23 @@ def test_every_measure_applies_where_it_should(case: Case) -> None:
     everywhere = {
         "train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "matrix_norm",
         "train_margin", "test_margin", "train_margin_spread", "test_margin_spread",
-        "mirror_accuracy_trained", "mirror_accuracy_untrained",
+        "mirror_accuracy_trained", "mirror_accuracy_untrained", "gen_lead", "mem_lead",
     }  # fmt: skip
-    with_group = {"trig_share", "embedding_norm", "gini_embedding"}
-    with_both = {"neuron_logit_norm", "gini_neuron_logit"}
+    with_group = {
+        "trig_share", "embedding_norm", "gini_embedding", "gini_embedding_unmerged", "key_count", "logit_cosine",
+        "gen_logit", "mem_logit", "effective_frequencies_embedding",
+    }  # fmt: skip
+    with_both = {
+        "neuron_logit_norm", "gini_neuron_logit", "gini_neuron_logit_unmerged", "effective_frequencies"
+    }  # fmt: skip
     expected = everywhere | (set() if case.name in GROUPLESS else with_group)
     if case.name not in GROUPLESS | WITHOUT_NEURONS:
         expected |= with_both
-    here = everywhere | with_group | with_both
-    assert set(case.measures) & here == expected
+    if case.name not in WITHOUT_NEURONS:
+        expected |= {"rank_neuron_logit"}
+    if case.name not in GROUPLESS | WITHOUT_ATTENTION:
+        expected |= {"attention_norm"}
+    assert set(case.measures) == expected
     assert all(np.shape(case.found[name]) == _shape(case, m) for name, m in case.measures.items())
 
 
@@ -137,7 +147,7 @@ def _shape(case: Case, m: Measure) -> tuple[int, ...]:
 
 def test_an_outline_knows_the_same_as_the_network(case: Case) -> None:
     outline = View.outline(CASES[case.name][0], case.task)
-    assert {m.name for m in built_in() if m.applies(outline)} == set(case.measures)
+    assert {m.name for m in built_in() if m.applies(outline) and not m.afterwards} == set(case.measures)
     for dim, labels in case.view.coordinates.items():
         np.testing.assert_array_equal(outline.coordinates[dim], labels)
 
@@ -309,7 +319,7 @@ def test_without_test_pairs_the_test_measures_are_nan_in_silence(cases: Cases) -
     empty = {name for name, value in found.items() if np.isnan(value).any()}
     assert empty == {
         "test_loss", "test_accuracy", "test_margin", "test_margin_spread",
-        "mirror_accuracy_trained", "mirror_accuracy_untrained",
+        "mirror_accuracy_trained", "mirror_accuracy_untrained", "gen_lead", "mem_lead",
     }  # fmt: skip
 
 
@@ -338,7 +348,7 @@ def test_the_built_in_measures_are_documented_and_in_order() -> None:
 
 
 def test_needs_and_groups_that_are_not_there(cases: Cases) -> None:
-    with pytest.raises(ValueError, match="a measure can need group, mlp and mirrors, not 'luck'"):
+    with pytest.raises(ValueError, match="a measure can need group, key, mlp, attention, mirrors and test, not 'luck'"):
         cases("no group").view.has("luck")
     with pytest.raises(ValueError, match="quadratic:5 has no group"):
         _ = cases("no group").view.group

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from groklab.errors import Mistake
-from groklab.measures import Labels, Measure, View, built_in, fitting, measured
-from groklab.models import Inputs, TransformerSettings, build
+from groklab.measures import Measure, View, built_in, fitting, measured
+from groklab.models import Inputs, Model, TransformerSettings, named_parameters, skeleton, with_parameters
 from groklab.tasks import Task, parse_task
 
 SETTINGS = TransformerSettings(d_model=8, heads=2, d_mlp=12)
@@ -27,6 +27,13 @@ def task() -> Task:
 @pytest.fixture(scope="module")
 def outline(task: Task) -> View:
     return View.outline(SETTINGS, task)
+
+
+def drawn(task: Task, *leading: int) -> Model:
+    """A network with random weights, or several."""
+    outline, rng = skeleton(SETTINGS, task.vocabulary, task.length), np.random.default_rng(0)
+    shapes = {name: leaf.shape for name, leaf in named_parameters(outline).items()}
+    return with_parameters(outline, {name: rng.normal(0, 0.7, (*leading, *shape)) for name, shape in shapes.items()})
 
 
 def largest_weight(model: Any, task: Task) -> Any:
@@ -48,9 +55,7 @@ def test_a_plain_function_becomes_a_measure_of_its_name(outline: View) -> None:
 
 
 def test_it_is_measured_under_jit_for_many_networks_at_once(task: Task, outline: View) -> None:
-    many = jax.vmap(lambda key: build(SETTINGS, task.vocabulary, task.length, key=key))(
-        jax.random.split(jax.random.key(1), 3)
-    )
+    many = drawn(task, 3)
     measure = Measure.of(largest_weight)
     found = jax.jit(jax.vmap(lambda model: measure.compute(View(model, task, outline.data))))(many)
     np.testing.assert_allclose(found, np.asarray(many.embed.W_E)[:, :7].max(axis=(1, 2)))
@@ -67,7 +72,7 @@ def test_what_measured_says_is_taken_over_and_the_function_stays_callable(task: 
     assert one.description == "The user's own measure by_head, which has no docstring."
     (fitted,), labels = fitting([one], outline)
     assert labels["head"].tolist() == [0, 1]
-    model = build(SETTINGS, task.vocabulary, task.length, key=jax.random.key(0))
+    model = drawn(task)
     value = fitted.compute(View(model, task, outline.data))
     np.testing.assert_array_equal(value, by_head(model, task))
     assert value.dtype == jnp.float32
@@ -191,22 +196,24 @@ def test_the_pages_own_measures_are_what_the_page_says(task: Task, outline: View
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     page: dict[str, Any] = {}
     exec(next(block for block in blocks if "def commutes" in block), page)
-    model = build(SETTINGS, task.vocabulary, task.length, key=jax.random.key(3))
+    model = drawn(task)
     measures, labels = fitting([Measure.of(page["commutes"]), Measure.of(page["attention_entropy"])], outline)
     assert [(one.name, one.dims, one.units) for one in measures] == [
         ("commutes", (), "1"),
         ("attention_entropy", ("head",), "nats"),
     ]
     assert labels["head"].tolist() == [0, 1]
-    view = View(model, task, Labels(*(jnp.asarray(part) for part in (task.answers, task.a > 3, task.a <= 3))))
-    share, entropy = (one.compute(view) for one in measures)
-    logits, kept = model.run(Inputs(jnp.asarray(task.a), jnp.asarray(task.b), task.template), ["blocks.0.attn.pattern"])
+    name, inputs = "blocks.0.attn.pattern", Inputs(jnp.asarray(task.a), jnp.asarray(task.b), task.template)
+
+    @jax.jit
+    def compute(model: Any) -> Any:
+        view = View(model, task, outline.data)
+        return [one.compute(view) for one in measures], model.run(inputs, [name])
+
+    (share, entropy), (logits, kept) = compute(model)
     answers = np.asarray(logits)[:, -1].argmax(axis=1)
-    assert float(share) == pytest.approx(np.mean([answers[task.row(b, a)] == answers[task.row(a, b)] for a, b in pairs(task)]))
-    last = np.asarray(kept["blocks.0.attn.pattern"], np.float64)[:, :, -1]
+    rows = [(task.row(a, b), task.row(b, a)) for a in range(7) for b in range(7)]
+    assert float(share) == pytest.approx(np.mean([answers[row] == answers[mirror] for row, mirror in rows]))
+    last = np.asarray(kept[name], np.float64)[:, :, -1]
     slow = [np.mean([-sum(p * np.log(p) for p in row[head]) for row in last]) for head in range(2)]
     np.testing.assert_allclose(entropy, slow, rtol=1e-5)
-
-
-def pairs(task: Task) -> list[tuple[int, int]]:
-    return list(zip(task.a.tolist(), task.b.tolist(), strict=True))

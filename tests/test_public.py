@@ -14,6 +14,10 @@ PUBLIC = {
     "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
     "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
     "groklab.bench": "benchmark write_page",
+    "groklab.curves": "Boundary Course Curve Estimate FalseAlarms Growth Law LeadTime LogRank Oscillation Passage "
+    "Phase Phases Plateau SizeTransition Spike Survival accuracy_plateaus accuracy_spikes bootstrap "
+    "clopper_pearson crossing find_phases fit_transition growth_laws kaplan_meier log_rank "
+    "measure_lead passage running_median train_oscillation",
     "groklab.engines": "Progress Watch run",
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",

@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import groklab as gl
+from groklab.engines import local
+from groklab.measures import built_in
 from groklab.studies import Study
 
 SMALL = {
@@ -24,16 +27,49 @@ SMALL = {
     "checkpoints.every": 100,
 }
 
+MEASURES = (
+    *("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "trig_share", "matrix_norm"),
+    *("restricted_loss", "restricted_loss_by_reading", "excluded_loss", "excluded_loss_by_frequency"),
+)
+
 TRAIN = """
 import sys
 import test_resuming
 import groklab as gl
+test_resuming.measure_less()
 gl.run(test_resuming.study(), sys.argv[1], commit_seconds=float(sys.argv[2]))
+"""
+DIE_MEASURING = """
+import os, signal, sys
+import test_resuming
+import groklab as gl
+left = int(sys.argv[3])
+def watch(progress):
+    global left
+    left -= progress.doing == "measuring"
+    if not left:
+        os.kill(os.getpid(), int(sys.argv[2]))
+test_resuming.measure_less()
+gl.run(test_resuming.study(), sys.argv[1], watch=watch)
 """
 
 
 def study() -> Study:
     return gl.studies.nanda.mainline("laptop", seeds=3).replace(SMALL)
+
+
+def measure_less() -> None:
+    """Only some of the built-in measures, of every kind, so that each process compiles little."""
+    few = tuple(measure for measure in built_in() if measure.name in MEASURES)
+    local.built_in = lambda: few
+
+
+@pytest.fixture(autouse=True, scope="module")
+def measured_less() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "built_in", local.built_in)
+        measure_less()
+        yield
 
 
 def start(folder: Path, commit_seconds: float) -> subprocess.Popen[str]:
@@ -80,6 +116,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarra
     gl.run(study(), folder)
     found = everything(folder)
     assert found["train_accuracy"][:, -1].min() == 1.0
+    assert np.isfinite(found["restricted_loss"][:, [0, -1]]).all()
     return found
 
 
@@ -122,13 +159,30 @@ def test_interrupted_it_commits_and_goes_on(
     assert_same(everything(folder), undisturbed)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_ended_while_it_measures_afterwards_it_does_so_again(
+    number: signal.Signals, undisturbed: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """At the third compiled call: training is committed, and nothing of what was measured afterwards is."""
+    folder = tmp_path / "store"
+    command = [sys.executable, "-c", DIE_MEASURING, str(folder), str(int(number)), "3"]
+    process = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert process.returncode != 0, process.stderr
+    record = gl.open(folder)
+    assert all(status.ended for status in record.statuses)
+    assert not {"restricted_loss", "key_frequency"} & set(record.metrics().data_vars)
+    assert np.isfinite(record.metrics()["train_loss"][:, -1]).all()
+    gl.run(study(), folder)
+    assert_same(everything(folder), undisturbed)
+
+
 def test_a_study_that_is_done_is_not_trained_again(tmp_path: Path) -> None:
     small = study().replace({"steps": 20})
     gl.run(small, tmp_path / "store")
     before = everything(tmp_path / "store")
     ticks: list[gl.engines.Progress] = []
     gl.run(small, tmp_path / "store", watch=ticks.append)
-    assert not ticks or ticks[-1].trained == 0
+    assert [(tick.done, tick.trained) for tick in ticks] == [(3 * 20, 0)]
     assert_same(everything(tmp_path / "store"), before)
 
 

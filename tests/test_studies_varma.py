@@ -2,11 +2,11 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from varma_record import STEPS, Values, made_up, rise, train_size
 
 from groklab.findings import Analysis, Finding
 from groklab.studies import catalogue, find
@@ -16,6 +16,7 @@ from groklab.studies.varma._ends import ends, from_converged, settled
 from groklab.studies.varma.initial_frequencies import among_largest, chance_larger
 from groklab.tasks import Split, Task
 from groklab.training.settings import Run
+from made_up_record import STEPS, Values, made_up, rise, train_size
 
 NAMES = [name for name in catalogue() if name.startswith("varma/")]
 
@@ -121,14 +122,15 @@ def test_only_what_started_from_a_network_that_learnt_its_table_counts() -> None
 def test_ungrokking_goes_on_from_shared_networks_with_nested_sets() -> None:
     runs = find("varma/ungrokking")("laptop", 2).runs
     starts = {run.start for run in runs} - {None}
-    assert len(starts) == 4 and starts <= set(runs)
+    assert len(starts) == 4
+    assert starts <= set(runs)
     splits = [
         Split.of(Task.of(run.task), run.split, run.data_seed).train_mask
         for run in runs
         if run.start is not None and run.seed == 0 and not run.split.noise
     ]
     ordered = sorted(splits, key=np.sum)
-    assert all(not np.any(small & ~large) for small, large in zip(ordered, ordered[1:], strict=False))
+    assert all(not np.any(small & ~large) for small, large in pairwise(ordered))
 
 
 def ungrokked(run: Run) -> Values:
@@ -147,7 +149,7 @@ def ungrokked(run: Run) -> Values:
 
 
 def _counts(run: Run) -> tuple[int, int]:
-    """Of the pairs without a trained mirror, those that the network was trained on before and those never, by a loop."""
+    """Of the pairs without a trained mirror, those trained on before and those never, counted in a loop."""
     assert run.start is not None
     task = Task.of(run.task)
     now, before = (Split.of(task, one.split, one.data_seed).train_mask for one in (run, run.start))
@@ -167,7 +169,7 @@ def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
         "ungrokking-sharp": "reproduced",
         "ungrokking-train-stays": "reproduced",
         "ungrokking-needs-decay": "reproduced",
-        "ungrokking-mirrors": "not reproduced" if finding(found, "ungrokking-mirrors").value else "contradicted",
+        "ungrokking-mirrors": "contradicted",
         "ungrokking-mirrors-help": "reproduced",
         "ungrokking-memory": "reproduced",
         "ungrokking-wrong-labels": "contradicted",
@@ -175,7 +177,8 @@ def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
     assert finding(found, "ungrokking-sharp").value == pytest.approx(2.0, rel=0.02)
     assert "half-way at 300 " in finding(found, "ungrokking-sharp").sentence
     assert finding(found, "ungrokking-memory").value == pytest.approx(0.2)
-    wrong = [rise(size, 450.0) - rise(size, 300.0) for size in (60, 130, 280, 600, 1290)]
+    levels = [(rise(size, 450.0), rise(size, 300.0)) for size in (60, 130, 280, 600, 1290)]
+    wrong = [one - other for one, other in levels if 0.05 < one < 0.95 or 0.05 < other < 0.95]
     assert finding(found, "ungrokking-wrong-labels").value == pytest.approx(np.mean(wrong), abs=1e-3)
 
 
@@ -186,7 +189,7 @@ def test_decay_moves_the_transition_or_does_not(factor: float, verdict: str) -> 
         return {"test_accuracy": rise(train_size(run), half, 4.0)}
 
     found = finding(analysed(made_up("varma/ungrokking_decay", values), "varma/ungrokking_decay"), "decay-independent")
-    assert found.value == pytest.approx(factor, rel=1e-3)
+    assert found.value == pytest.approx(factor, rel=0.03)
     assert found.verdict == verdict
 
 
@@ -195,7 +198,7 @@ def test_hysteresis_is_the_ratio_of_the_two_transitions() -> None:
         return {"test_accuracy": rise(train_size(run), (300.0 if run.start else 750.0) * (1 + 0.02 * run.seed), 3.0)}
 
     found = analysed(made_up("varma/hysteresis", values), "varma/hysteresis")
-    assert finding(found, "hysteresis").value == pytest.approx(2.5, rel=1e-3)
+    assert finding(found, "hysteresis").value == pytest.approx(2.5, rel=0.02)
     assert [one.verdict for one in found.findings] == ["reproduced", "reproduced"]
 
 
@@ -215,7 +218,7 @@ def test_tasks_count_by_operation() -> None:
 def test_time_to_grok_is_read_with_its_growth() -> None:
     def values(run: Run) -> Values:
         time = 100 + 800 * math.exp(-((((run.split.size or 0) - 820) / 300) ** 0.5)) + 20 * run.seed
-        return {"test_accuracy": STEPS >= time}
+        return {"test_accuracy": time <= STEPS}
 
     found = analysed(made_up("varma/time_to_grok", values), "varma/time_to_grok")
     assert finding(found, "time-rises").verdict == "reproduced"
@@ -234,7 +237,7 @@ def test_ranks_of_key_frequencies_by_hand() -> None:
 def test_semi_grokking_finds_lasting_and_passing_plateaus() -> None:
     steps = np.arange(0, 20_001, 20)
     rng = np.random.default_rng(0)
-    spikes = np.isin(np.arange(steps.size), (500, 700)) * 0.3
+    spikes = np.isin(np.arange(steps.size), (300, 500)) * 0.3
 
     def values(run: Run) -> Values:
         middle = np.where(steps > 2000, 0.5, 0.0) + spikes
@@ -256,12 +259,12 @@ def single(run: Run, gen_norm: float = 25.0) -> Values:
     margin = 17 * run.optimiser.weight_decay**-0.1 * (1 + 0.01 * run.seed)
     scale = (run.task.modulus / 59) ** 1.5
     if run.split.labels == "random":
-        norm = gen_norm * (train_size(run) / (300 * scale)) ** 0.35 * (margin / 17) ** 0.5
+        norm = gen_norm * (train_size(run) / (300 * scale)) ** 0.35 * (margin / 17) ** 0.5 * 1.01**run.seed
     else:
         norm = gen_norm * (margin / 17) ** 0.8
     share = 0.95 if run.split.labels == "true" else 0.0
     values = {"train_margin": margin, "mem_logit": margin / 2, "sum_of_squares": norm**2, "trig_share": share}
-    return values | ({"test_accuracy": rise(train_size(run), 300 * scale)} if run.start else {})
+    return values | ({"test_accuracy": rise(train_size(run), 300 * scale * 1.02**run.seed)} if run.start else {})
 
 
 def test_efficiency_finds_the_slopes_that_were_put_in() -> None:

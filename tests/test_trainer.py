@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from groklab.losses import margin_loss
-from groklab.measures import built_in
+from groklab.measures import View, built_in
 from groklab.models import Inputs, MLPSettings, Model, TransformerSettings, answer_logits, named_parameters
 from groklab.tasks import Split, SplitSettings, Task, TaskSettings
 from groklab.training import Batch, OptimiserSettings, Run, Schedule, Status, Tick, Trainer
@@ -455,10 +455,22 @@ def test_interrupted_exactly_at_a_mark_nothing_is_logged_twice(uninterrupted: Me
 
 def test_a_finished_batch_is_left_alone(uninterrupted: MemorySink) -> None:
     commits = list(uninterrupted.commits)
-    done: list[Tick] = []
-    again = trainer(batch_of(*ENDING), uninterrupted, watch=done.append).train()
+    ticks: list[Tick] = []
+    again = trainer(batch_of(*ENDING), uninterrupted, watch=ticks.append).train()
     assert all(status.ended for status in again)
     assert uninterrupted.commits == commits
+    assert [(tick.done, tick.trained) for tick in ticks] == [(3 * 100, 0)]
+
+
+def test_measures_that_are_computed_afterwards_are_left_out() -> None:
+    def fail(view: View) -> jax.Array:
+        raise AssertionError("computed at a logged step")
+
+    later = dataclasses.replace(MEASURES[0], name="later", compute=fail, afterwards=True)
+    batch = batch_of(drawing(0))
+    sink = MemorySink(batch)
+    Trainer(batch, (*MEASURES, later), lambda: [initial_model(batch.runs[0])], sink, session={}).train()
+    assert set(sink.measures) == set(NAMES)
 
 
 def test_ticks_tell_how_far_it_is() -> None:

@@ -26,8 +26,8 @@ def lines(
     """A figure of one line a series, told apart by colour and then by dashes, with their names beside it.
 
     `x` and `y` are the axes' titles. Points that an axis does not have (0 or less on a logarithmic one, NaN and
-    infinity on any) are left out, and break the line; a series of such alone is left out. `overlaid` draws earlier lines wider, so that lines that lie on
-    each other are all seen. Raises `ValueError` where no point is left.
+    infinity on any) are left out, and break the line; a series of such alone is left out. `overlaid` draws earlier
+    lines wider, so that lines that lie on each other are all seen. Raises `ValueError` where no point is left.
     """
     broken = {name: _pieces(points, log_x, log_y) for name, points in series.items()}
     pieces = {name: parts for name, parts in broken.items() if parts}

@@ -147,7 +147,7 @@ class Record:
             when["memorised"] = first_step(memorised(metrics["train_accuracy"].values), steps)
         if "test_accuracy" in metrics:
             when["grokked"] = first_step(grokked(metrics["test_accuracy"].values), steps)
-        own = [str(name) for name, one in metrics.data_vars.items() if "own" in one.attrs and one.ndim == 2]
+        own = sorted(str(name) for name, one in metrics.data_vars.items() if "own" in one.attrs and one.ndim == 2)
         rows: list[dict[str, Any]] = []
         for run, status in enumerate(self.statuses):
             row: dict[str, Any] = {"run": run}

@@ -116,23 +116,25 @@ def one_by_one(surgery: Surgery, key: Bool[np.ndarray, " k"], scorer: Scorer) ->
 
 def of_parts(anatomy: Anatomy, attention: Attention | None, scorer: Scorer) -> Iterator[Ablation]:
     """Ablations that need no frequencies: the path around the neurons, attention, heads."""
-    if anatomy.linear_readout and not _is_constant(anatomy.around):
+    if anatomy.linear_readout and not _is_constant(around := anatomy.around):
         zeroed = scorer(anatomy.through_neurons)
         yield Ablation(name="around_zero", words="path around the neurons: set to 0", score=zeroed)
-        mean = anatomy.through_neurons + anatomy.around.mean(axis=0)
-        yield Ablation(name="around_mean", words="path around the neurons: set to its mean", score=scorer(mean))
+        around[:] = around.mean(axis=0)
+        around += anatomy.through_neurons
+        yield Ablation(name="around_mean", words="path around the neurons: set to its mean", score=scorer(around))
+        del around
     if attention is None:
         return
     pattern, columns = attention.pattern, anatomy.classes
-    line = attention.logits(attention.linearised())[:, columns]
+    line = attention.logits(attention.linearised(), columns)
     yield Ablation(name="attention_linear", words="attention: sigmoid replaced by its best line", score=scorer(line))
     heads = tuple(range(pattern.shape[1]))
     for head in heads:
-        rest = attention.logits(pattern, off=(head,))[:, columns]
+        rest = attention.logits(pattern, columns, off=(head,))
         yield Ablation(name=f"head_off_{head}", words=f"head {head} removed", score=scorer(rest))
-    none = attention.logits(pattern, off=heads)[:, columns]
+    none = attention.logits(pattern, columns, off=heads)
     yield Ablation(name="heads_off", words="all heads removed", score=scorer(none))
-    alone = attention.logits(pattern, direct=False)[:, columns]
+    alone = attention.logits(pattern, columns, direct=False)
     yield Ablation(name="heads_alone", words="path around attention removed", score=scorer(alone))
 
 
@@ -165,4 +167,5 @@ def _null(scores: list[Score], frequencies: int) -> Null | None:
 
 def _is_constant(around: Float[np.ndarray, "pair c"]) -> bool:
     """Whether nothing but a bias goes around the neurons."""
-    return bool(np.abs(around - around[:1]).max() <= 1e-4 * (1 + np.abs(around).max()))
+    least, most = around.min(axis=0), around.max(axis=0)
+    return bool((most - least).max() <= 1e-4 * (1 + max(most.max(), -least.min())))

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from groklab.circuits.attention import Attention
+from groklab.circuits.products import product
 from groklab.models import MLP, Inputs, Model, answer_logits
 from groklab.tasks.task import Task
 
 CHUNK = 512
 """Pairs run at once."""
-WIDTH = 128
+WIDTH = 64
 """Neurons held at once."""
 
 
@@ -74,7 +75,7 @@ class Anatomy:
     def logits(self) -> Float[np.ndarray, "pair c"]:
         """The network's logits."""
         if self.attention is not None:
-            return self.attention.logits(self.attention.pattern)[:, self.classes]
+            return self.attention.logits(self.attention.pattern, self.classes)
         out = np.empty((len(self.pairs), len(self.classes)), np.float32)
         for part, inputs in self._chunks():
             out[part] = np.asarray(_logits(self.model, inputs))[: part.stop - part.start, self.classes]
@@ -109,7 +110,7 @@ class Anatomy:
         """The part of the logits that the neurons write, W_L times their activations."""
         out = np.zeros((len(self.pairs), len(self.classes)), np.float32)
         for place, part in self.neurons():
-            out += part @ self.W_L[:, place].T
+            out += product(part, self.W_L[:, place].T)
         return out
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.special import expit, ndtr, softmax
 
+from groklab.circuits.products import product
 from groklab.models import Transformer
 from groklab.models.inputs import OPERAND
 
@@ -94,22 +95,28 @@ class Attention:
         return z
 
     def logits(
-        self, pattern: Float[np.ndarray, "position h pair"], off: tuple[int, ...] = (), direct: bool = True
-    ) -> Float[np.ndarray, "pair class"]:
+        self,
+        pattern: Float[np.ndarray, "position h pair"],
+        columns: Int[np.ndarray, " c"],
+        off: tuple[int, ...] = (),
+        direct: bool = True,
+    ) -> Float[np.ndarray, "pair c"]:
         """The network's logits with another pattern, with heads switched off, or without the path around attention.
 
-        All columns, float32. `direct` False takes the residual stream of the last position out.
+        The columns asked for, float32. `direct` False takes the residual stream of the last position out.
         """
         block, unembed = self.model.blocks[0], self.model.unembed
-        W_U = np.asarray(unembed.W_U)
+        W_U = np.asarray(unembed.W_U)[:, columns]
+        bias = None if unembed.b_U is None else np.asarray(unembed.b_U)[columns]
         logits = np.empty((len(self.a), W_U.shape[1]), np.float32)
         for start in range(0, len(self.a), CHUNK):
             part = slice(start, start + CHUNK)
             x = self._attended(pattern, part, off, direct)
             if block.mlp is not None:
-                pre = _plus(x @ np.asarray(block.mlp.W_in), block.mlp.b_in)
-                x += _plus(_activated(block.mlp.activation, pre) @ np.asarray(block.mlp.W_out), block.mlp.b_out)
-            logits[part] = _plus(x @ W_U, unembed.b_U)
+                pre = _plus(product(x, np.asarray(block.mlp.W_in)), block.mlp.b_in)
+                post = _activated(block.mlp.activation, pre)
+                x += _plus(product(post, np.asarray(block.mlp.W_out)), block.mlp.b_out)
+            logits[part] = _plus(product(x, W_U), bias)
         return logits
 
     def neurons(self, place: slice) -> Float[np.ndarray, "pair part"]:
@@ -122,7 +129,7 @@ class Attention:
         neurons = np.empty((len(self.a), W_in.shape[1]), np.float32)
         for start in range(0, len(self.a), CHUNK):
             part = slice(start, start + CHUNK)
-            neurons[part] = _activated(mlp.activation, _plus(self._attended(self.pattern, part) @ W_in, bias))
+            neurons[part] = _activated(mlp.activation, _plus(product(self._attended(self.pattern, part), W_in), bias))
         return neurons
 
     def _attended(
@@ -138,7 +145,7 @@ class Attention:
         x = np.repeat(_plus(constant, heads.b_O), len(self.a[part]), axis=0)
         for head in range(len(W_O)):
             if head not in off:
-                x += self.outputs(pattern, head, part) @ W_O[head]
+                x += product(self.outputs(pattern, head, part), W_O[head])
         return x
 
     @cached_property

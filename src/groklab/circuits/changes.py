@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from groklab.circuits.products import product
+
 SLAB = 1024
 """Pairs that are multiplied out and scored at once: half a megabyte at P = 113, which a processor's cache holds."""
-PRODUCT = 2**18
-"""Multiplications in one call of BLAS: up to here OpenBLAS stays in its thread, and threads that wait for each other
-on a busy machine take a hundred times as long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +44,3 @@ class Change:
     def table(self) -> Float[np.ndarray, "x y c"]:
         """The table itself."""
         return np.concatenate([slab for _, slab in self.slabs()]).reshape(self.base.shape)
-
-
-def product(left: Float[np.ndarray, "row r"], right: Float[np.ndarray, "r column"]) -> Float[np.ndarray, "row column"]:
-    """left @ right in pieces of `PRODUCT` multiplications, float32."""
-    out = np.empty((len(left), right.shape[1]), np.float32)
-    step = max(1, PRODUCT // right.size)
-    for start in range(0, len(left), step):
-        np.matmul(left[start : start + step], right, out=out[start : start + step])
-    return out

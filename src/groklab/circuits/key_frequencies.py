@@ -69,7 +69,7 @@ def outlier_rule(rule: str, norms: Float[np.ndarray, " k"], labels: tuple[int | 
     norm = float(np.sqrt(_least(norms, SHARE)[0]))
     return Rule(
         rule=rule,
-        threshold=f"power over {SHARE:.0%} of the whole and {NOISE:g} lower quartiles together (norm {norm:.3g})",
+        threshold=f"power over {SHARE:.0%} of the whole and {NOISE:g} lower quartiles together: norm {norm:.3g}",
         frequencies=chosen(key, labels),
         stable=all(np.array_equal(key, outliers(norms, SHARE * factor)) for factor in (0.5, 2)),
         gap=_gap(norms, key),

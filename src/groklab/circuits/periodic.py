@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from groklab.circuits.basis import Basis
+from groklab.circuits.products import product
 
 CHUNK = 32
 """Functions on the pairs that are transformed at once."""
@@ -53,7 +54,7 @@ def _part_by_part(values: Float[np.ndarray, "x y n"], matrix: Float[np.ndarray, 
 
 
 def _along_first(matrix: Float[np.ndarray, "i x"], values: Float[np.ndarray, "x y n"]) -> Float[np.ndarray, "i y n"]:
-    return (matrix @ values.reshape(len(values), -1)).reshape(values.shape)
+    return product(matrix, values.reshape(len(values), -1)).reshape(values.shape)
 
 
 def merged(power: Float[np.ndarray, "i j"], basis: Basis) -> Float[np.ndarray, "1+k 1+k"]:

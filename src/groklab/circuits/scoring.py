@@ -68,11 +68,18 @@ def _losses(logits: Float[np.ndarray, "pair c"], labels: Int[np.ndarray, " pair"
     pair = np.arange(len(labels))
     logits -= logits[pair, labels][:, None]
     logits[pair, labels] = -np.inf
-    rival = logits.max(axis=1)
-    most = np.maximum(rival, 0)
-    logits -= most[:, None]
-    rest = np.exp(logits, out=logits).sum(axis=1)
-    return np.stack([most + np.log1p(np.expm1(-most) + rest), rival < 0]).astype(np.float64)
+    with np.errstate(over="ignore"):
+        # Without the largest taken out first: the sum mostly says who is ahead, and seldom overflows.
+        rest = np.exp(logits).sum(axis=1)
+    loss, right = np.log1p(rest), rest < 1
+    unsure = np.flatnonzero(~right & (rest < logits.shape[1] - 1))
+    if len(unsure):
+        right[unsure] = logits[unsure].max(axis=1) < 0
+    far = np.flatnonzero(np.isinf(rest))
+    if len(far):
+        most = logits[far].max(axis=1)
+        loss[far] = most + np.log(np.exp(logits[far] - most[:, None]).sum(axis=1))
+    return np.stack([loss, right]).astype(np.float64)
 
 
 def median_and_range(scores: Sequence[Score]) -> tuple[Score, Score, Score]:

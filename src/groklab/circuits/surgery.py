@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from groklab.circuits.basis import Basis
-from groklab.circuits.changes import Change, product
+from groklab.circuits.changes import Change
+from groklab.circuits.products import product
 from groklab.circuits.projections import by_product, cosine_coefficients
 from groklab.circuits.terms import Terms
 

@@ -54,7 +54,9 @@ def _taken_apart(model: Model, task: Task, split: Split | None, seed: int) -> Ci
     polynomials: tuple[Ablation, ...] = ()
     if basis is not None and change is not None and through is not None:
         words = "neurons: those of one frequency replaced by their polynomials"
-        replaced = scorer(anatomy.logits + on_all_pairs(change, basis).reshape(len(pairs), -1))
+        change = on_all_pairs(change, basis).reshape(len(pairs), -1)
+        change += anatomy.logits
+        replaced = scorer(change)
         polynomials = (Ablation(name="neurons_polynomials", words=words, score=replaced),)
     del change
     heads = None if attention is None else read_heads(attention, basis)

@@ -196,7 +196,7 @@ def _least(rule: _Rule, train: Curve, excluded: Curve, falls: float | None) -> t
     least = float(before.values[index])
     rise = excluded.stretch(0.9, 1) - least
     if before.values[0] - least < threshold:
-        return None, f"the excluded loss never fell by a factor of {rule.dip:.3g}: no memorisation seen"
+        return None, f"the excluded loss never fell by a factor of {rule.dip:.3g}: no memorisation apart seen"
     if falls is not None and index == len(before) - 1:
         return None, "the excluded loss was still falling when the test loss fell: no circuit formation seen"
     if rise < threshold:

@@ -1,16 +1,17 @@
-"""How strong the generalising and the memorising circuit are, on margins, with train and held-out pairs told apart.
+"""How strong the generalising and the memorising circuit are, on leads, with train and held-out pairs told apart.
 
-The lead of a pair is its label's logit minus the mean of the other answers' logits. Unlike the raw logit it does not
-change when all logits of a pair move together, and unlike the distance to the largest other one it is linear in
-the logits, so that what two circuits give adds up. A circuit that generalises gives the same lead on pairs that were
-trained on and on others; one that memorises says nothing about pairs that it has not seen: their right answer is to
-it an answer like any other, its mean lead there is 0. A memoriser that knows a o b = b o a has seen the mirrors of
-its train pairs as well, so those are left out. Varma et al. 2023, appendix B, project on cosines over train and test
-pairs together instead (`gen_logit`, `mem_logit`): what is memorised with right labels then counts in part as general.
+Gen gives the same on pairs that were trained on and on others. What Mem gives on others is no more than it has seen:
+that an answer never came up with an operand. It has seen that of the right answer of a held-out pair too, where the
+operation has each answer once for every operand, and so puts it far below those that did come up. Compared with the
+other answers that came up in training with neither operand, in any place, the right one is to Mem like any other. A
+lead is the label's logit minus the mean of those. It does not change when all logits of a pair move together, and it
+is linear in the logits, so that what two circuits give adds up.
+
+Varma et al. 2023, appendix B, project on cosines over train and test pairs together instead (`gen_logit`,
+`mem_logit`): what is memorised with right labels then counts in part as general.
 """
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from groklab.measures.measure import measure
@@ -19,25 +20,29 @@ from groklab.measures.view import View, masked_mean
 
 @measure(units="nats", needs=("test",))
 def gen_lead(view: View) -> Float[Array, ""]:
-    """Strength of generalising: mean lead of the right answer over test pairs whose mirror is not trained on."""
-    return masked_mean(view.once(leads), _unseen(view))
+    """Strength of generalising: mean lead of right answers that came up in training with neither operand, test "
+    "pairs."""
+    values, known, fresh = view.once(_leads)
+    return masked_mean(values, view.data.test & known & fresh)
 
 
 @measure(units="nats", needs=("test",))
 def mem_lead(view: View) -> Float[Array, ""]:
     """Strength of memorising: mean lead of the label over the train pairs minus `gen_lead`."""
-    return masked_mean(view.once(leads), view.data.train) - gen_lead.compute(view)
+    values, known, _ = view.once(_leads)
+    return masked_mean(values, view.data.train & known) - gen_lead.compute(view)
 
 
-def leads(view: View) -> Float[Array, "pair"]:
-    """The label's logit minus the mean of the other answers' logits."""
-    answers = view.task.classes
-    logits, label = view.logits[:, :answers], view.data.labels[:, None]
-    own = jnp.sum(jnp.where(label == jnp.arange(answers), logits, 0.0), axis=1)
-    return (answers * own - jnp.sum(logits, axis=1)) / (answers - 1)
-
-
-def _unseen(view: View) -> Bool[Array, "pair"]:
-    """Test pairs whose mirror, if they have one, is not trained on."""
-    mirror = view.task.mirror
-    return view.data.test & ~jnp.where(mirror >= 0, view.data.train[np.maximum(mirror, 0)], False)
+def _leads(view: View) -> tuple[Float[Array, "pair"], Bool[Array, "pair"], Bool[Array, "pair"]]:
+    """Each pair's lead, whether there are answers to compare with, and whether its label came up with neither "
+    "operand."""
+    task, label, answers = view.task, view.data.labels, view.task.classes
+    came_up = jnp.zeros((task.elements, answers), bool)
+    for operand in (task.a, task.b):
+        came_up = came_up.at[operand, label].max(view.data.train)
+    free = ~(came_up[task.a] | came_up[task.b])
+    own = label[:, None] == jnp.arange(answers)
+    logits, others = view.logits[:, :answers], free & ~own
+    count = jnp.sum(others, axis=1)
+    mean = jnp.sum(jnp.where(others, logits, 0.0), axis=1) / jnp.maximum(count, 1)
+    return jnp.sum(jnp.where(own, logits, 0.0), axis=1) - mean, count > 0, jnp.any(free & own, axis=1)

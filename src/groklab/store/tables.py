@@ -179,14 +179,14 @@ def own(root: zarr.Group) -> dict[str, bool]:
 
 
 def measured(root: zarr.Group) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-    """Dimensions, values and attributes of every measure and coordinate, by name."""
+    """Dimensions, values and attributes of every measure and coordinate, by name, in alphabetical order."""
     return {
         unquoted(name): (
             dims_of(array),
             _plain(np.asarray(array[...])),
             {key: str(value) for key, value in array.attrs.asdict().items()},
         )
-        for name, array in subgroup(root, "measures").arrays()
+        for name, array in sorted(subgroup(root, "measures").arrays(), key=lambda entry: entry[0])
     }
 
 

@@ -25,13 +25,17 @@ Arms = Mapping[str, Int[np.ndarray, " arm"]]
 
 
 class Reading:
-    """A record's curves as arrays, run by run; what was not measured is NaN."""
+    """The curves of the runs that have ended as arrays, run by run; what was not measured is NaN.
+
+    A run still in training is left out: what it has not done yet must not count as what it does not do.
+    """
 
     def __init__(self, record: "Record") -> None:
+        ended = [run for run, status in enumerate(record.statuses) if status.ended]
         self.record = record
-        self.runs: tuple[Run, ...] = record.runs
+        self.runs: tuple[Run, ...] = tuple(record.runs[run] for run in ended)
         self.scale = record.scale
-        self.metrics = record.metrics()
+        self.metrics = record.metrics().isel(run=ended)
         self.steps: Float[np.ndarray, " step"] = self.metrics["step"].values.astype(float)
 
     def curve(self, name: str) -> Float[np.ndarray, "run step"]:

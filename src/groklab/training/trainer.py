@@ -98,8 +98,10 @@ class Trainer:
     def train(self) -> list[Status]:
         """Trains until every run has ended or an interruption is asked for; all of it is committed then."""
         self.began = self.committed = time.monotonic()
-        self.tick("training" if self.history.begun else "compiling")
-        if len(self.active) and not self.history.begun:
+        if not len(self.active):
+            self.tick("training")
+        elif not self.history.begun:
+            self.tick("compiling")
             self._log()
         while len(self.active) and not self.interrupted():
             mark = int(self.marks[np.searchsorted(self.marks, self.step, side="right")])

@@ -122,6 +122,7 @@ def _architecture(run: Run) -> str:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share", "effective_frequencies_embedding", "sum_of_squares"),
     choices=(
         "All have the main run's learning rate, decay and data; the MLP has one shared embedding of the width of the "
         "residual stream and as many neurons as the transformer.",

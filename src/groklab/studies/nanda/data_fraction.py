@@ -151,6 +151,7 @@ def analyse(record: "Record") -> Analysis:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share",),
     choices=(
         "Ten fractions, the same at both scales; the paper's budget of 40,000 steps is 15,000 at laptop scale.",
         "A run ends 1,000 steps after it grokked, since only the time is asked for.",

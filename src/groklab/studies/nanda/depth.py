@@ -97,6 +97,7 @@ def analyse(record: "Record") -> Analysis:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share",),
     choices=(
         "Both depths at every other setting of the main run.",
         "Weight decay and learning rate are the main run's; a deeper network might want others.",

@@ -309,6 +309,14 @@ def _charts(read: Reading) -> list[Chart]:
     paper="5 networks, P = 113, 40,000 steps: half an hour on two cores",
     claims=CLAIMS,
     analysis=analyse,
+    reads=(
+        "excluded_loss",
+        "restricted_loss_test",
+        "trig_share",
+        "sum_of_squares",
+        "gini_neuron_logit",
+        "gini_embedding",
+    ),
     choices=(
         "The laptop setting is P = 59, width 64 with 128 neurons, 40% of the pairs, learning rate 2e-3, decay 1.5; it "
         "was "

@@ -101,6 +101,7 @@ def analyse(record: "Record") -> Analysis:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share",),
     choices=(
         "Laptop scale has the primes 31, 43, 59, 83 and 113 at the width of its main setting and 40% of the pairs, "
         "each with decay 1.5 and 5; 59 with 1.5 is its main setting and stands for the neighbour, 83 is a larger one.",

@@ -159,6 +159,7 @@ def _regulariser(run: Run) -> str:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share", "gini_embedding", "sum_of_squares"),
     choices=(
         "Dropout is on the embeddings, the heads' output and the neurons; where the paper had it is not stated.",
         "The l1 penalties are 1e-5 and 1e-4 on the sum of absolute weights; the paper's strength is not known.",

@@ -65,8 +65,8 @@ def analyse(record: "Record") -> Analysis:
     alone = np.array([of_grokked.count(key) == 1 for key in of_grokked], dtype=bool)
     explained = bootstrap(share, statistic=np.mean)
     rows = [
-        [run, None if not found[run] else read.grokked[run], read.last("test_accuracy")[run],
-         read.last("trig_share")[run], " ".join(map(str, keys[run]))]
+        [run, float(read.grokked[run]) if found[run] else None, float(read.last("test_accuracy")[run]),
+         float(read.last("trig_share")[run]), " ".join(map(str, keys[run]))]
         for run in range(len(read.runs))
     ]  # fmt: skip
     return Analysis(
@@ -122,6 +122,7 @@ def _key_frequencies(read: Reading) -> list[tuple[int, ...]]:
     seeds=20,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share", "key_frequency"),
     choices=("Twenty seeds at both scales, where the paper has four beside the main run.",),
 )
 def seeds(scale: Scale, seeds: int) -> Iterator[Run]:

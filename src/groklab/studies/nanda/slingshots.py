@@ -94,6 +94,7 @@ def analyse(record: "Record") -> Analysis:
     seeds=10,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share",),
     choices=(
         "Both forms have the same seeds, initial weights and training sets.",
         "A slingshot is counted at the logged steps only (every 10 at laptop scale, every 20 at paper scale), so that "

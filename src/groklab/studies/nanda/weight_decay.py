@@ -105,6 +105,7 @@ def analyse(record: "Record") -> Analysis:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    reads=("trig_share", "sum_of_squares"),
     choices=(
         "The paper's six decays at both scales, and at laptop scale its main setting's 1.5 as well.",
         "The paper's words and its numbers contradict each other; both stand here as claims, so that at most one can "

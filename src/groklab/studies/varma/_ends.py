@@ -53,6 +53,15 @@ def seeds(read: Reading) -> Float[np.ndarray, " run"]:
     return read.metrics["seed"].values
 
 
+def mean_by_size(
+    read: Reading, runs: Bool[np.ndarray, " run"], values: Float[np.ndarray, " run"]
+) -> list[tuple[float, float]]:
+    """The mean of what was measured of some runs at each of their sizes."""
+    known = runs & ~np.isnan(values)
+    at = sizes(read)
+    return [(size, float(values[known & (at == size)].mean())) for size in np.unique(at[known]).tolist()]
+
+
 def norm(read: Reading) -> Float[np.ndarray, " run"]:
     """Each run's parameter norm at convergence."""
     return np.sqrt(ends(read, "sum_of_squares"))

@@ -9,8 +9,8 @@ from groklab.training.settings import Run
 
 WHOLE_STEPS = {"laptop": 4000, "paper": 15_000}
 """Steps on the whole table, or on all of it but a held-out part."""
-PART_STEPS = {"laptop": 8000, "paper": 40_000}
-"""Steps on a part of it: 24 and 40 times 1 / (learning rate * weight decay), the time in which unused weights decay."""
+PART_STEPS = {"laptop": 12_000, "paper": 40_000}
+"""Steps on a part of it: 36 and 40 times 1 / (learning rate * weight decay), the time in which unused weights decay."""
 MODULUS = {"laptop": 59, "paper": 113}
 UNGROKKING_SIZES: dict[Scale, tuple[int, ...]] = {
     "laptop": (60, 90, 130, 190, 280, 410, 600, 880, 1290),

@@ -1,26 +1,40 @@
-"""Transitions of final accuracy with the training-set size, and how far one lies from another."""
+"""Where final accuracy passes one half as the training set grows, and how far one such size lies from another."""
 
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from groklab.curves import Estimate, SizeTransition, fit_transition
 from groklab.curves.intervals import from_draws, resampled
 from groklab.studies.reading import Reading
 from groklab.studies.varma._ends import seeds, sizes
 
-DRAWS = 200
+DRAWS, FIT_DRAWS = 1000, 200
+"""Draws of the bootstrap over seeds; fewer where each needs a fit."""
 
 
 def transition(
     read: Reading, accuracy: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"]
 ) -> SizeTransition | None:
-    """The transition of some runs; nothing where fewer than three sizes were trained."""
+    """The fitted transition of some runs, with its width; nothing where fewer than three sizes were trained."""
     known = runs & ~np.isnan(accuracy)
     if len(np.unique(sizes(read)[known])) < 3:
         return None
-    return fit_transition(sizes(read)[known], accuracy[known], seeds(read)[known])
+    return fit_transition(sizes(read)[known], accuracy[known], seeds(read)[known], draws=FIT_DRAWS)
+
+
+def half_way(read: Reading, accuracy: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"]) -> Estimate:
+    """The size at which the mean accuracy over seeds passes one half, linear in log size; bootstrap over seeds.
+
+    NaN where it is not below one half at the least size and above it at some larger one.
+    """
+    chosen = np.flatnonzero(runs & ~np.isnan(accuracy))
+    at, label = sizes(read), seeds(read)[chosen]
+    value = passes_half(at[chosen], accuracy[chosen])
+    several = len(np.unique(label)) > 1 and not math.isnan(value)
+    draws = [chosen[draw] for draw in resampled(label, DRAWS, 0)] if several else []
+    return _estimate(value, [passes_half(at[draw], accuracy[draw]) for draw in draws], len(np.unique(label)))
 
 
 def ratio(
@@ -29,30 +43,37 @@ def ratio(
     above: Bool[np.ndarray, " run"],
     below: Bool[np.ndarray, " run"],
 ) -> Estimate:
-    """The size of the transition of the runs `above` over that of the runs `below`; bootstrap over common seeds.
+    """The half-way size of the runs `above` over that of the runs `below`; bootstrap over the seeds that both have.
 
-    NaN where one of them has no transition in its range; draws without one are left out, and the note counts them.
+    NaN where one of them has none in its range.
     """
-    label, known = seeds(read), ~np.isnan(accuracy)
+    label, known, at = seeds(read), ~np.isnan(accuracy), sizes(read)
     common = np.intersect1d(label[above & known], label[below & known])
     chosen = np.flatnonzero(known & (above | below) & np.isin(label, common))
 
-    def of(runs: np.ndarray) -> float:
-        return _half_way(read, accuracy, runs[above[runs]]) / _half_way(read, accuracy, runs[below[runs]])
+    def of(runs: Int[np.ndarray, " chosen"]) -> float:
+        over, under = runs[above[runs]], runs[below[runs]]
+        return passes_half(at[over], accuracy[over]) / passes_half(at[under], accuracy[under])
 
-    if not len(common):
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, count=0, note="no seed has both")
     value = of(chosen)
-    drawn: list[float] = []
-    if not math.isnan(value) and len(common) > 1:
-        drawn = [of(chosen[draw]) for draw in resampled(label[chosen], DRAWS, 0)]
+    several = len(common) > 1 and not math.isnan(value)
+    draws = [chosen[draw] for draw in resampled(label[chosen], DRAWS, 0)] if several else []
+    return _estimate(value, [of(draw) for draw in draws], len(common))
+
+
+def passes_half(at: Float[np.ndarray, " run"], accuracy: Float[np.ndarray, " run"]) -> float:
+    """Where the mean accuracy first passes one half, linear in log size between neighbouring sizes; NaN for nowhere."""
+    levels, place = np.unique(at, return_inverse=True)
+    means = np.bincount(place, accuracy, len(levels)) / np.bincount(place, minlength=len(levels))
+    if not len(levels) or means[0] >= 0.5 or means.max() < 0.5:
+        return math.nan
+    after = int((means >= 0.5).argmax())
+    share = (0.5 - means[after - 1]) / (means[after] - means[after - 1])
+    low, high = math.log(levels[after - 1]), math.log(levels[after])
+    return math.exp(low + float(share) * (high - low))
+
+
+def _estimate(value: float, drawn: list[float], count: int) -> Estimate:
     found = [one for one in drawn if not math.isnan(one)]
     note = f"{len(drawn) - len(found)} of {len(drawn)} draws without a transition" if len(found) < len(drawn) else ""
-    return from_draws(value, found, len(common), note)
-
-
-def _half_way(read: Reading, accuracy: Float[np.ndarray, " run"], runs: np.ndarray) -> float:
-    at = sizes(read)[runs]
-    if len(np.unique(at)) < 3:
-        return math.nan
-    return fit_transition(at, accuracy[runs], seeds(read)[runs], draws=0).location.value
+    return from_draws(value, found, count, note)

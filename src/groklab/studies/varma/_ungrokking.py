@@ -29,7 +29,7 @@ READS = (
 MIDDLING = (0.1, 0.9)
 """Test accuracy of a network half-way."""
 OPEN = (0.05, 0.95)
-"""Accuracy on pairs never trained on at which there is something to be remembered, and to be told."""
+"""Accuracy at which there is something to be told apart."""
 LEFT_OUT, NO_DECAY, WRONG, RIGHT_ONLY = "left out", "left out, no decay", "wrong labels", "left out, a fifth tested on"
 BEFORE, NEVER = "three quarters first, tested on the rest", "three quarters first, tested on the last quarter"
 
@@ -202,7 +202,9 @@ def _wrong(
     wrong: Int[np.ndarray, " run"],
     right: Int[np.ndarray, " run"],
 ) -> Finding:
-    counted = [(read.runs[one].seed, accuracy[one] - accuracy[twin]) for one, twin in _paired(read, wrong, right)]
+    twins = _paired(read, wrong, right)
+    telling = [pair for pair in twins if any(OPEN[0] < accuracy[one] < OPEN[1] for one in pair)]
+    counted = [(read.runs[one].seed, accuracy[one] - accuracy[twin]) for one, twin in telling]
     by_seed = [np.mean([gap for seed, gap in counted if seed == one]) for one in {seed for seed, _ in counted}]
     gap = bootstrap(np.array(by_seed, float), statistic=np.mean)
     return of_number(

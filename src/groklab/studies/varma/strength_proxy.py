@@ -31,7 +31,7 @@ CLAIMS = (
     Claim(
         identifier="varma.proxy-leads",
         source=SOURCE,
-        claim="The mean lead over held-out pairs without trained mirror sees next to none in them.",
+        claim="The mean lead of held-out right answers that came up with neither operand sees next to none in them.",
         published=None,
         how="The same share with gen_lead and mem_lead.",
         criterion="The 95% interval lies between -0.05 and 0.05.",
@@ -49,8 +49,9 @@ def analyse(record: "Record") -> Analysis:
     values = {name: ends(read, name) for name in ("gen_logit", "mem_logit", "gen_lead", "mem_lead")}
     known = ends(read, "mirror_accuracy_untrained")
     only = (ends(read, "train_accuracy") > LEARNT) & (known <= MEMORISES)
-    paper = bootstrap((values["gen_logit"] / (values["gen_logit"] + values["mem_logit"]))[only], statistic=np.mean)
-    ours = bootstrap((values["gen_lead"] / (values["gen_lead"] + values["mem_lead"]))[only], statistic=np.mean)
+    kept = {name: value[only] for name, value in values.items()}
+    paper = bootstrap(kept["gen_logit"] / (kept["gen_logit"] + kept["mem_logit"]), statistic=np.mean)
+    ours = bootstrap(kept["gen_lead"] / (kept["gen_lead"] + kept["mem_lead"]), statistic=np.mean)
     said = f"in {int(only.sum())} networks that only memorise the share of Gen is"
     rows = [
         [
@@ -83,7 +84,7 @@ def analyse(record: "Record") -> Analysis:
             ),
         ],
         tables=[
-            _mixtures({name: value[only] for name, value in values.items()}, read.runs[0].task.modulus),
+            _mixtures(kept, read.runs[0].task.modulus),
             Table(
                 title="Each network that only memorises",
                 columns=["pairs", "seed", "accuracy without mirrors", *(name.replace("_", " ") for name in values)],

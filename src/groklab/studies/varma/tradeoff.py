@@ -203,8 +203,9 @@ def _charts(
     at = sizes(read)
 
     def medians(values: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"]) -> list[tuple[float, float]]:
-        levels = np.unique(at[runs]).tolist()
-        points = [(size, float(np.median(values[runs & (at == size) & ~np.isnan(values)]))) for size in levels]
+        known = runs & ~np.isnan(values)
+        levels = np.unique(at[known]).tolist()
+        points = [(size, float(np.median(values[known & (at == size)]))) for size in levels]
         return [point for point in points if math.isfinite(point[1])]
 
     ratios = {name: [point for point in medians(values, on) if point[1] > 0] for name, values in (
@@ -219,7 +220,7 @@ def _charts(
 
 @experiment(
     source=SOURCE,
-    laptop="95 networks, P = 59, 8,000 and 12,000 steps: about 10 minutes on two cores",
+    laptop="95 networks, P = 59, 12,000 and 16,000 steps: about 10 minutes on two cores",
     paper="85 networks, P = 113, 40,000 and 55,000 steps: a day on two cores, hours on a GPU",
     seeds=5,
     claims=CLAIMS,

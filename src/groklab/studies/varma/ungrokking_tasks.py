@@ -131,7 +131,7 @@ def _scale(read: Reading) -> Scale:
 
 @experiment(
     source=SOURCE,
-    laptop="216 networks, 12 operations, P = 59 and S4, 8,000 and 16,000 steps: about 20 minutes on two cores",
+    laptop="216 networks, 12 operations, P = 59 and S4, 12,000 and 24,000 steps: about 20 minutes on two cores",
     paper="216 networks, 12 operations, P = 113 and S5, 40,000 and 80,000 steps: days on two cores, a day on a GPU",
     seeds=2,
     claims=CLAIMS,

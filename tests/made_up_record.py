@@ -1,12 +1,12 @@
-"""Records of the studies of Varma et al. without training: each run's measures made up from its settings."""
+"""Records of studies without training: each run's measures made up from its settings."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from fake_record import FakeRecord
 
+from fake_record import FakeRecord
 from groklab.studies import Scale, find
 from groklab.tasks import Split, Task
 from groklab.training.plan import with_parents
