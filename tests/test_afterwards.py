@@ -24,6 +24,7 @@ from groklab.studies import Study
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import OptimiserSettings, Run, Schedule, afterwards, trainer
 from groklab.training.afterwards import at_once
+from groklab.training.over_networks import over_networks
 from groklab.training.plan import check
 
 LIVE = ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "embedding_norm")
@@ -318,13 +319,25 @@ def test_what_cannot_be_measured_is_one_line(trained: gl.Record) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_portions_are_small_and_change_nothing(trained: gl.Record, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portions_change_nothing(trained: gl.Record, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = trained.measure(LATER)
-    assert at_once(Run()) < at_once(small()) == afterwards.AT_ONCE_ON_CPU
-    monkeypatch.setattr(afterwards, "AT_ONCE_ON_CPU", 4)
+    monkeypatch.setattr(afterwards, "ON_CPU", 4)
     monkeypatch.setattr(afterwards, "BYTES_READ", 1)
     narrow = trained.measure(LATER)
     for name in LATER:
-        np.testing.assert_allclose(wide[name], narrow[name], rtol=1e-6)
-    monkeypatch.setattr(afterwards, "BYTES_ON_CPU", 1)
+        np.testing.assert_array_equal(wide[name], narrow[name])
+
+
+def test_an_accelerator_takes_as_many_as_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert 1 < at_once(Run()) < at_once(small()) == afterwards.ON_ACCELERATOR
+    monkeypatch.setattr(afterwards, "BYTES", 1)
     assert at_once(small()) == 1
+
+
+def test_all_at_once_and_one_after_the_other_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = jnp.arange(12.0).reshape(3, 4)
+    found = over_networks(lambda x, y: {"sum": jnp.sum(x * y)})(rows, rows)["sum"]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(over_networks(lambda x, y: {"sum": jnp.sum(x * y)})(rows, rows)["sum"], found)
+    np.testing.assert_allclose(found, (rows**2).sum(axis=1))

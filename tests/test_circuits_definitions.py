@@ -31,6 +31,7 @@ from groklab.circuits.changes import Change
 from groklab.circuits.neuron_logit import read_neuron_logit
 from groklab.circuits.neurons import read_neurons
 from groklab.circuits.periodic import on_all_pairs
+from groklab.circuits.products import product
 from groklab.circuits.scoring import Scorer
 from groklab.circuits.surgery import Surgery
 from groklab.errors import Mistake
@@ -248,3 +249,12 @@ def test_a_change_is_scored_as_its_table():
             np.testing.assert_allclose(change.table(), whole, atol=1e-4)
             for one, other in zip(vars(scorer(change)).values(), vars(scorer(whole)).values(), strict=True):
                 assert one == pytest.approx(other, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (70, 9, 3000), (700, 113, 300), (5, 600, 900), (4, 0, 3)])
+def test_a_product_in_pieces_is_the_product(shape):
+    rows, inner, columns = shape
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(rows, inner)), rng.normal(size=(inner, columns))
+    pieces = product(left.astype(np.float32), right.astype(np.float32))
+    np.testing.assert_allclose(pieces, left @ right, atol=1e-4 * (1 + inner) ** 0.5)

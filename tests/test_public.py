@@ -21,7 +21,7 @@ PUBLIC = {
     "groklab.engines": "Progress Watch run",
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
-    "groklab.measures": "Labels Measure View built_in gini masked_mean measure",
+    "groklab.measures": "Labels Measure View built_in fitting gini masked_mean measure measured",
     "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits build "
     "named_parameters skeleton with_parameters",
     "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "

@@ -176,6 +176,8 @@ def rank_agreement(
     """
     from scipy.stats import kendalltau
 
+    if len(setting) < 2:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, count=len(setting), note="too few networks")
     late = np.where(grokked, time, 2 * time.max(initial=0) + 1)
 
     def tau(runs: Int[np.ndarray, " chosen"]) -> float:
@@ -183,7 +185,7 @@ def rank_agreement(
         return float(found.statistic)
 
     every = np.arange(len(setting))
-    drawn = [tau(runs) for runs in resampled(every, 1000, 0)] if len(every) > 1 else []
+    drawn = [tau(runs) for runs in resampled(every, 1000, 0)]
     return from_draws(tau(every), [one for one in drawn if not math.isnan(one)], len(every))
 
 

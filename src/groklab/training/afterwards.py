@@ -15,16 +15,19 @@ from groklab.models import Model, skeleton, with_parameters
 from groklab.tasks import Split, Task
 from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
+from groklab.training.over_networks import over_networks
 from groklab.training.settings import Run
 from groklab.training.state import tables_of, take
 
-BYTES_ON_CPU, BYTES_ON_ACCELERATOR = 2**29, 2**33
-"""Memory that one call may take, by the generous estimate. Settings alone decide on its size, so that what is
-computed again has the same bits."""
+ON_CPU = 8
+"""Networks in one call on a CPU, where they come one after the other: few, so that an interruption is obeyed soon."""
+ON_ACCELERATOR, BYTES = 256, 2**33
+"""Networks in one call on an accelerator at most, and the memory that they may take by the generous estimate.
+
+Settings alone decide on the size of a call, so that what is computed again has the same bits.
+"""
 BYTES_READ = 2**27
 """Weights read at once, so that a store is opened seldom."""
-AT_ONCE_ON_CPU, AT_ONCE_ON_ACCELERATOR = 8, 256
-"""Networks in one call at most."""
 
 KEY_FREQUENCY = Measure(
     name="key_frequency",
@@ -106,14 +109,14 @@ def program(task: Task, measures: tuple[Measure, ...]) -> Any:
         view = View(model, task, table, key)
         return {measure.name: measure.compute(view) for measure in measures}
 
-    return jax.jit(jax.vmap(one))
+    return jax.jit(over_networks(one))
 
 
 def at_once(run: Run) -> int:
     """Networks like this run's in one call."""
-    on_cpu = jax.default_backend() == "cpu"
-    room, most = (BYTES_ON_CPU, AT_ONCE_ON_CPU) if on_cpu else (BYTES_ON_ACCELERATOR, AT_ONCE_ON_ACCELERATOR)
-    return max(1, min(most, room // generous(run)))
+    if jax.default_backend() == "cpu":
+        return ON_CPU
+    return max(1, min(ON_ACCELERATOR, BYTES // generous(run)))
 
 
 def _evaluate(

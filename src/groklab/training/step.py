@@ -11,10 +11,11 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from groklab.losses import pair_loss
-from groklab.measures import Measure, View
+from groklab.measures import Labels, Measure, View
 from groklab.models import Inputs, Model, answer_logits
 from groklab.tasks import Task
 from groklab.training.optimisers import optimiser, rate
+from groklab.training.over_networks import over_networks
 from groklab.training.settings import Run
 from groklab.training.state import Data, State
 
@@ -77,11 +78,11 @@ def advance_program(run: Run, task: Task) -> Any:
 def measuring(task: Task, measures: tuple[Measure, ...]) -> Any:
     """JAX's jitted function of state and data that evaluates every measure on every run: name -> (run, *dims)."""
 
-    def measure_one(model: Model, data: Data) -> dict[str, Array]:
-        view = View(model, task, data.table)
+    def measure_one(model: Model, table: Labels) -> dict[str, Array]:
+        view = View(model, task, table)
         return {measure.name: measure.compute(view) for measure in measures}
 
-    return jax.jit(lambda state, data: jax.vmap(measure_one)(state.model, data))
+    return jax.jit(lambda state, data: over_networks(measure_one)(state.model, data.table))
 
 
 def _pytree(model: Model) -> Any:

@@ -56,7 +56,7 @@ def analyse(record: "Record") -> Analysis:
     read = Reading(record)
     groks, same, sparse = CLAIMS
     arms = read.arms(_architecture)
-    other = np.concatenate([runs for name, runs in arms.items() if name != MAIN])
+    other = np.array([run for name, runs in arms.items() if name != MAIN for run in runs.tolist()], dtype=int)
     with np.errstate(invalid="ignore"):
         late = ((read.at("test_accuracy", read.memorised) < 0.5) & read.has_grokked)[other]
     grokked = other[read.has_grokked[other]]

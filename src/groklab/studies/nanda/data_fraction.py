@@ -69,7 +69,7 @@ def analyse(record: "Record") -> Analysis:
     """Time to grok by the share of pairs trained on, censored, and the law by which it grows."""
     read = Reading(record)
     groks, later, at_once, too_little, growth = CLAIMS
-    fraction = np.array([run.split.fraction or 0.0 for run in read.runs])
+    fraction = np.array([run.split.fraction or 0.0 for run in read.runs], dtype=float)
     middle, large, small = (fraction >= 0.3) & (fraction <= 0.5), fraction >= 0.6, fraction <= 0.2
     soon = read.grokked < 2 * read.memorised
     least = fraction[read.has_grokked].min(initial=1.0)

@@ -45,7 +45,7 @@ def analyse(record: "Record") -> Analysis:
     """Grokking and slingshots by depth."""
     read = Reading(record)
     groks, sling = CLAIMS
-    layers = np.array([run.model.layers if isinstance(run.model, TransformerSettings) else 0 for run in read.runs])
+    layers = np.array([getattr(run.model, "layers", 0) for run in read.runs], dtype=int)
     jumps = read.slingshots
     with np.errstate(invalid="ignore"):
         late = (read.at("test_accuracy", read.memorised) < 0.5) & (np.nanmax(read.curve("test_accuracy"), axis=1) > 0.9)

@@ -135,12 +135,12 @@ def analyse(record: "Record") -> Analysis:
 def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
     delayed, three, turns, first, *moves, explained, rest, needed = CLAIMS
     late = (read.at("test_accuracy", read.memorised) < 0.5) & read.has_grokked
-    whole = np.array([_complete(one) for one in phases])
-    turned = np.array([_turns(read, run) for run in range(len(phases))])
-    leads = np.array([_lead(read, run) for run in range(len(phases))])
+    whole = np.array([_complete(one) for one in phases], dtype=bool)
+    turned = np.array([_turns(read, run) for run in range(len(phases))], dtype=bool)
+    leads = np.array([_lead(read, run) for run in range(len(phases))], dtype=float)
     share = bootstrap(read.last("trig_share"), statistic=np.mean)
     better = (read.last("restricted_loss_test") < read.last("test_loss"))[read.has_grokked]
-    chance = np.array([math.log(run.task.modulus) for run in read.runs])
+    chance = np.array([math.log(run.task.modulus) for run in read.runs], dtype=float)
     lost = (read.last("excluded_loss") >= chance)[read.has_grokked]
     found = [
         by_seeds(
@@ -293,7 +293,7 @@ def _charts(read: Reading) -> list[Chart]:
     ):
         series: dict[str, list[tuple[float, float]]] = {}
         for name in chosen:
-            for run in range(1 if log else len(read.runs)):
+            for run in range(min(1, len(read.runs)) if log else len(read.runs)):
                 values = read.curve(name)[run]
                 known = ~np.isnan(values)
                 points = list(zip(read.steps[known].tolist(), values[known].tolist(), strict=True))

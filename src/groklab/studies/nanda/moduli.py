@@ -51,9 +51,9 @@ def analyse(record: "Record") -> Analysis:
     """Grokking by the prime and by the decay."""
     read = Reading(record)
     small_needs_decay, neighbour, at_once = CLAIMS
-    modulus = np.array([run.task.modulus for run in read.runs])
-    decay = np.array([run.optimiser.weight_decay for run in read.runs])
-    standard, strong = decay == decay.min(), decay > decay.min()
+    modulus = np.array([run.task.modulus for run in read.runs], dtype=int)
+    decay = np.array([run.optimiser.weight_decay for run in read.runs], dtype=float)
+    standard, strong = decay < 5, decay == 5
     smallest, near, largest = (31, 59, 113) if read.scale == "laptop" else (53, 109, 401)
     more = bootstrap(
         read.has_grokked[(modulus == smallest) & strong].astype(float),

@@ -68,9 +68,9 @@ def analyse(record: "Record") -> Analysis:
     read = Reading(record)
     none_never, dropout_groks, less, dense, l1_never = CLAIMS
     arms = read.arms(_regulariser)
-    dropped = np.array([run.dropout > 0 for run in read.runs])
-    decayed = np.array([run.optimiser.weight_decay > 0 for run in read.runs])
-    penalised = np.array([run.optimiser.l1 > 0 for run in read.runs])
+    dropped = np.array([run.dropout > 0 for run in read.runs], dtype=bool)
+    decayed = np.array([run.optimiser.weight_decay > 0 for run in read.runs], dtype=bool)
+    penalised = np.array([run.optimiser.l1 > 0 for run in read.runs], dtype=bool)
     never = ~read.has_grokked
     none = ~(dropped | decayed | penalised)
     differences = {

@@ -43,7 +43,7 @@ def analyse(record: "Record") -> Analysis:
     """Slingshots by the form of the loss, and whether grokking needs them."""
     read = Reading(record)
     precision, not_needed = CLAIMS
-    usual = np.array([run.loss == "log_softmax" for run in read.runs])
+    usual = np.array([run.loss == "log_softmax" for run in read.runs], dtype=bool)
     jumps = read.slingshots
     difference = bootstrap(
         (jumps[usual] > 0).astype(float),

@@ -49,7 +49,7 @@ def analyse(record: "Record") -> Analysis:
     """Time to grok by the strength of the decay, censored."""
     read = Reading(record)
     none_never, sooner, later = CLAIMS
-    decay = np.array([run.optimiser.weight_decay for run in read.runs])
+    decay = np.array([run.optimiser.weight_decay for run in read.runs], dtype=float)
     never = ~read.has_grokked[decay == 0]
     named = np.isin(decay, (0.3, 1.0, 3.0))
     tau = rank_agreement(decay[named], read.time[named], read.has_grokked[named])
