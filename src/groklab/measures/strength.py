@@ -20,8 +20,7 @@ from groklab.measures.view import View, masked_mean
 
 @measure(units="nats", needs=("test",))
 def gen_lead(view: View) -> Float[Array, ""]:
-    """Strength of generalising: mean lead of right answers that came up in training with neither operand, test "
-    "pairs."""
+    """Strength of generalising: mean lead, on test pairs, of right answers that came up with neither operand."""
     values, known, fresh = view.once(_leads)
     return masked_mean(values, view.data.test & known & fresh)
 
@@ -34,8 +33,7 @@ def mem_lead(view: View) -> Float[Array, ""]:
 
 
 def _leads(view: View) -> tuple[Float[Array, "pair"], Bool[Array, "pair"], Bool[Array, "pair"]]:
-    """Each pair's lead, whether there are answers to compare with, and whether its label came up with neither "
-    "operand."""
+    """Each pair's lead, whether there are answers to compare with, whether its label came up with neither operand."""
     task, label, answers = view.task, view.data.labels, view.task.classes
     came_up = jnp.zeros((task.elements, answers), bool)
     for operand in (task.a, task.b):

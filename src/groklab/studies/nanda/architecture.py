@@ -124,6 +124,7 @@ def _architecture(run: Run) -> str:
     analysis=analyse,
     reads=("trig_share", "effective_frequencies_embedding", "sum_of_squares"),
     choices=(
+        "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "All have the main run's learning rate, decay and data; the MLP has one shared embedding of the width of the "
         "residual stream and as many neurons as the transformer.",
         "Attention only has no neurons, so its frequencies are read off W_E.",

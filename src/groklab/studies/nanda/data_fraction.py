@@ -153,6 +153,7 @@ def analyse(record: "Record") -> Analysis:
     analysis=analyse,
     reads=("trig_share",),
     choices=(
+        "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "Ten fractions, the same at both scales; the paper's budget of 40,000 steps is 15,000 at laptop scale.",
         "A run ends 1,000 steps after it grokked, since only the time is asked for.",
         "A network that has not grokked within the budget counts as censored there (Kaplan-Meier).",

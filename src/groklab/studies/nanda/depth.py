@@ -99,6 +99,7 @@ def analyse(record: "Record") -> Analysis:
     analysis=analyse,
     reads=("trig_share",),
     choices=(
+        "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "Both depths at every other setting of the main run.",
         "Weight decay and learning rate are the main run's; a deeper network might want others.",
     ),

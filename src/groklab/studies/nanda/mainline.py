@@ -334,6 +334,10 @@ def mainline(scale: Scale, seeds: int) -> Iterator[Run]:
         yield setting(scale, seed)
 
 
+FRESH = 8
+"""The first seed that had no part in choosing the laptop setting: seeds 0 to 7 had."""
+
+
 def setting(scale: Scale, seed: int) -> Run:
     """The main setting: the published one, or the small one that shows the same phases in a minute.
 

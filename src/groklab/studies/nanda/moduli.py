@@ -103,6 +103,7 @@ def analyse(record: "Record") -> Analysis:
     analysis=analyse,
     reads=("trig_share",),
     choices=(
+        "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "Laptop scale has the primes 31, 43, 59, 83 and 113 at the width of its main setting and 40% of the pairs, "
         "each with decay 1.5 and 5; 59 with 1.5 is its main setting and stands for the neighbour, 83 is a larger one.",
         "Paper scale has 53 with decay 1 and 5, 109 and 401 with decay 1, at 30% of the pairs.",

@@ -8,7 +8,7 @@ import numpy as np
 from groklab.curves import bootstrap
 from groklab.findings import Analysis, Table, by_seeds
 from groklab.findings.claim import Claim
-from groklab.studies.nanda.mainline import setting
+from groklab.studies.nanda.mainline import FRESH, setting
 from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
@@ -128,7 +128,7 @@ def _key_frequencies(read: Reading) -> list[tuple[int, ...]]:
 def seeds(scale: Scale, seeds: int) -> Iterator[Run]:
     """The main setting with many seeds: do all networks find the same algorithm, and which frequencies?"""
     for seed in range(seeds):
-        run = setting(scale, seed)
+        run = setting(scale, FRESH + seed)
         yield run.replace(
             {
                 "steps": 8000 if scale == "laptop" else run.steps,
