@@ -168,25 +168,20 @@ class Record:
     def analysis(self) -> Analysis:
         """Findings, tables and charts that the study reads off these runs; empty for a study that is not known.
 
-        Where a variable it reads was not measured yet, or runs that have not ended leave too little to judge by, every
-        finding says so.
+        While runs have not ended, or a variable that it reads was not measured, every finding says so: runs that end
+        early do so because of what they show, so that a part of a study is no sample of it.
         """
         experiment = self._experiment()
         if experiment is None or experiment.analysis is None:
             return Analysis()
-        metrics = self.metrics()
-        missing = _missing(metrics, experiment.reads) if metrics else ["anything"]
-        if missing:
-            return _undecided(experiment, self.scale, f"not measured yet: {', '.join(missing)}; go on with the run")
         ended = [status.ended for status in self.statuses]
-        try:
-            return experiment.analysis(self)
-        except Exception:
-            # An analysis may count on runs that have ended; on such runs an error is one.
-            if all(ended):
-                raise
-            few = f"only {sum(ended)} of {len(ended)} runs have ended, too few to judge by; go on with the run"
+        if not all(ended):
+            few = f"only {sum(ended)} of {len(ended)} runs have ended; go on with the run"
             return _undecided(experiment, self.scale, few)
+        missing = _missing(self.metrics(), experiment.reads)
+        if missing:
+            return _undecided(experiment, self.scale, f"not measured: {', '.join(missing)}")
+        return experiment.analysis(self)
 
     def findings(self) -> "tuple[Finding, ...]":
         """What these runs say of the study's claims, one finding a claim; none for a study that is not known."""

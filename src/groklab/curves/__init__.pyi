@@ -5,6 +5,7 @@ from .growth import growth_laws as growth_laws
 from .intervals import Estimate as Estimate
 from .intervals import bootstrap as bootstrap
 from .intervals import clopper_pearson as clopper_pearson
+from .intervals import difference_of_shares as difference_of_shares
 from .laws import Law as Law
 from .lead_time import Course as Course
 from .lead_time import FalseAlarms as FalseAlarms

@@ -79,6 +79,25 @@ def clopper_pearson(count: int, total: int) -> Estimate:
     return Estimate(value=count / total, low=float(interval.low), high=float(interval.high), count=total)
 
 
+def difference_of_shares(first: tuple[int, int], second: tuple[int, int]) -> Estimate:
+    """A share less another, each a count of a total, with Newcombe's score interval (1998, method 10).
+
+    It stays honest for few networks and for shares of 0 and 1, where a bootstrap has nothing to draw. NaN of none.
+    """
+    from scipy.stats import binomtest
+
+    if min(first[1], second[1]) == 0:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, count=first[1] + second[1], note="no networks")
+    a, b = first[0] / first[1], second[0] / second[1]
+    of_a, of_b = (binomtest(*one).proportion_ci(0.95, method="wilson") for one in (first, second))
+    return Estimate(
+        value=a - b,
+        low=a - b - math.hypot(a - of_a.low, of_b.high - b),
+        high=a - b + math.hypot(of_a.high - a, b - of_b.low),
+        count=first[1] + second[1],
+    )
+
+
 def resampled(seeds: Int[np.ndarray, " run"], draws: int, seed: int) -> Iterator[Int[np.ndarray, " chosen"]]:
     """Runs of bootstrap draws, as indices: seeds are drawn, and each brings all its runs.
 

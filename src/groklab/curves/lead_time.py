@@ -200,11 +200,17 @@ def _judged(lead: Estimate, silent: int, alarms: Mapping[str, FalseAlarms]) -> t
     said += f", silent in {silent} of {lead.count} grokked networks" * (silent > 0)
     tested = {name: group for name, group in alarms.items() if group.watched}
     loud = [name for name, group in tested.items() if group.share.value > MOST_FALSE_ALARMS]
-    counted = [f"{group.alarms} of {group.watched} with {name}" for name, group in tested.items()]
+    counted = [
+        f"{group.alarms} of {group.watched} with {name} (at most {group.share.high:.0%})"
+        for name, group in tested.items()
+    ]
     heard = f"; false alarms in {', '.join(counted)}" if counted else "; no network that never groks was watched"
+    if unwatched := [name for name in alarms if name not in tested]:
+        heard += f"; none to watch with {', '.join(unwatched)}" * bool(counted)
     if lead.low > 0:
+        all_tested = bool(tested) and len(tested) == len(alarms)
         verdict: Verdict = (
-            "false alarms" if loud else "progress measure" if tested else "leads, false alarms not tested"
+            "false alarms" if loud else "progress measure" if all_tested else "leads, false alarms not tested"
         )
     else:
         verdict = "does not lead, false alarms" if loud else "does not lead"

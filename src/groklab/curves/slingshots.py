@@ -17,7 +17,7 @@ def slingshots(
 ) -> int:
     """How often the loss jumps by `jump` above its running minimum and comes back, counted from the step `after` on.
 
-    A jump that has not come back by the last step counts too. Losses are in nats; NaN where none was logged.
+    A loss that has not come back by the last step is no slingshot. Losses are in nats; NaN where none was logged.
     Raises `Mistake` for a factor that is none.
     """
     if not jump > 1:
@@ -28,7 +28,7 @@ def slingshots(
         least = min(least, float(value))
         height = float(value) - least
         if not up and height >= math.log(jump):
-            count, up = count + 1, True
+            up = True
         elif up and height <= math.log(jump) / 2:
-            up = False
+            count, up = count + 1, False
     return count

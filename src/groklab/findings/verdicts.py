@@ -3,8 +3,9 @@
 - **By seeds**: a claim about single networks is reproduced when it holds for at least `MOST` of them, partly for at
   least `HALF`. Where fewer hold, it is contradicted if the contrary holds for at least `MOST`, else not reproduced.
 - **By interval**: a claim about a number is reproduced when the 95% interval lies in the range that the claim allows,
-  partly when the value does but the interval sticks out, contradicted when the interval lies wholly in the
-  range of the contrary, else not reproduced.
+  partly when the value does and the interval sticks out of it but not into the range of the contrary, contradicted
+  when the interval lies wholly in that of the contrary, else not reproduced. So a sign that may as well be the other is
+  not reproduced.
 """
 
 import math
@@ -38,7 +39,7 @@ def by_seeds(
 
     count, seeds = int(np.sum(holds)), len(holds)
     if seeds == 0:
-        return untested(claim, scale=scale, sentence="no network that it speaks of was trained")
+        return untested(claim, scale=scale, sentence="none of these networks is one that it speaks of")
     interval = binomtest(count, seeds).proportion_ci(0.95)
     share, against = count / seeds, 0.0 if contrary is None else float(np.mean(contrary))
     return Finding(
@@ -80,7 +81,7 @@ def by_interval(
         verdict="reproduced"
         if _within(interval, allowed)
         else "partly"
-        if _within((value, value), allowed)
+        if _within((value, value), allowed) and not (contrary and _overlap(interval, contrary))
         else "contradicted"
         if contrary is not None and _within(interval, contrary)
         else "not reproduced",
@@ -102,6 +103,10 @@ def untested(claim: Claim, *, scale: str, sentence: str) -> Finding:
 def not_run(claim: Claim, *, scale: str, sentence: str) -> Finding:
     """The finding of a claim whose runs are not there, or not far enough."""
     return Finding(claim=claim, verdict="not run", sentence=sentence, scale=scale)
+
+
+def _overlap(one: Range, other: Range) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _within(inner: Range, outer: Range) -> bool:

@@ -1,4 +1,4 @@
-"""How much of the logits is the generalising circuit's: the part that depends on a o b o c^-1 alone.
+"""How much of the logits is the generalising circuit's: the part in the cosines of a + b - c.
 
 For addition this is the span of all cos w_k(a + b - c) (Varma et al. 2023, appendix B). Over any finite group the
 place of cos w_k is taken by the real part of an irreducible character.
@@ -14,7 +14,7 @@ from groklab.measures.view import View
 
 @measure(units="1", needs=("group",))
 def trig_share(view: View) -> Float[Array, ""]:
-    """Share of the centred logits' variance (each pair's mean removed) that depends on a o b o c^-1 alone."""
+    """Share of the centred logits' variance (each pair's mean removed) in characters of a o b o c^-1: cos w_k(a+b-c)."""
     logits, waves = view.once(table), view.basis.waves.astype(jnp.float32)
     centred = logits - jnp.mean(logits, axis=2, keepdims=True)
     profile = view.once(cosines) @ waves

@@ -25,17 +25,18 @@ Arms = Mapping[str, Int[np.ndarray, " arm"]]
 
 
 class Reading:
-    """The curves of the runs that have ended as arrays, run by run; what was not measured is NaN.
+    """A record's curves as arrays, run by run; what was not measured is NaN.
 
-    A run still in training is left out: what it has not done yet must not count as what it does not do.
+    A run that diverged is left out: that it never did something says nothing.
     """
 
     def __init__(self, record: "Record") -> None:
-        ended = [run for run, status in enumerate(record.statuses) if status.ended]
+        sound = [run for run, status in enumerate(record.statuses) if not status.bad]
         self.record = record
-        self.runs: tuple[Run, ...] = tuple(record.runs[run] for run in ended)
+        self.runs: tuple[Run, ...] = tuple(record.runs[run] for run in sound)
+        self.diverged = len(record.runs) - len(sound)
         self.scale = record.scale
-        self.metrics = record.metrics().isel(run=ended)
+        self.metrics = record.metrics().isel(run=sound)
         self.steps: Float[np.ndarray, " step"] = self.metrics["step"].values.astype(float)
 
     def curve(self, name: str) -> Float[np.ndarray, "run step"]:
@@ -161,6 +162,8 @@ class Reading:
             "The median step of grokking is Kaplan-Meier's, networks that did not grok within the budget counted as "
             "censored there; its interval is Brookmeyer and Crowley's. Further columns: mean (least to largest)."
         )
+        if self.diverged:
+            note += f" Networks that diverged and are left out: {self.diverged}."
         return Table(title=title, columns=columns, rows=rows, note=note)
 
     def _first(self, reached: Bool[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
@@ -168,11 +171,14 @@ class Reading:
 
 
 def rank_agreement(
-    setting: Float[np.ndarray, " run"], time: Float[np.ndarray, " run"], grokked: Bool[np.ndarray, " run"]
+    setting: Float[np.ndarray, " run"],
+    time: Float[np.ndarray, " run"],
+    grokked: Bool[np.ndarray, " run"],
+    seeds: Int[np.ndarray, " run"],
 ) -> Estimate:
     """Kendall's tau-b between a setting and the time to grok, networks that did not grok ranked last.
 
-    Its interval is that of a bootstrap over networks.
+    Its interval is that of a bootstrap over seeds, each with all its networks.
     """
     from scipy.stats import kendalltau
 
@@ -185,8 +191,8 @@ def rank_agreement(
         return float(found.statistic)
 
     every = np.arange(len(setting))
-    drawn = [tau(runs) for runs in resampled(every, 1000, 0)]
-    return from_draws(tau(every), [one for one in drawn if not math.isnan(one)], len(every))
+    drawn = [tau(runs) for runs in resampled(seeds, 1000, 0)]
+    return from_draws(tau(every), [one for one in drawn if not math.isnan(one)], len(np.unique(seeds)))
 
 
 def staircase(survival: Survival) -> list[tuple[float, float]]:
@@ -230,6 +236,11 @@ def spread_of(values: Float[np.ndarray, " value"]) -> str | None:
     """The mean of what was measured, with the least and the largest value."""
     known = values[~np.isnan(values)]
     return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})" if len(known) else None
+
+
+def tally(holds: Bool[np.ndarray, " run"]) -> tuple[int, int]:
+    """How many of how many."""
+    return int(np.sum(holds)), len(holds)
 
 
 def count_of(holds: Sequence[bool] | Bool[np.ndarray, " run"]) -> str:

@@ -33,10 +33,10 @@ CLAIMS = (
     Claim(
         identifier="nanda.architecture-same-algorithm",
         source=SOURCE,
-        claim="Those that grok compute a function of a + b - c, whatever they are made of.",
+        claim="Those that grok write their logits as cosines of a + b - c, whatever they are made of.",
         published=None,
         how="Of the networks of the four other architectures that grokked, the share whose logits' variance is to 90% "
-        "a function of a + b - c at the end.",
+        "in the cosines of a + b - c at the end.",
         criterion="At least 80% of the networks that grokked.",
     ),
     Claim(
@@ -62,7 +62,7 @@ def analyse(record: "Record") -> Analysis:
     grokked = other[read.has_grokked[other]]
     trigonometric = read.last("trig_share")[grokked] > 0.9
     effective = bootstrap(read.last("effective_frequencies_embedding")[grokked], statistic=np.mean)
-    every = len(read.metrics["frequency"])
+    every = read.runs[0].task.modulus // 2 if read.runs else 0
     return Analysis(
         findings=[
             by_seeds(
@@ -76,7 +76,7 @@ def analyse(record: "Record") -> Analysis:
                 same,
                 trigonometric,
                 scale=read.scale,
-                sentence=f"{count_of(trigonometric)} of those that grokked are over 90% a function of a + b - c",
+                sentence=f"{count_of(trigonometric)} of those that grokked have over 90% of it in the cosines of a + b - c",
             ),
             by_interval(
                 sparse,

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groklab.curves import bootstrap
+from groklab.curves import difference_of_shares
 from groklab.findings import Analysis, Table, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.models.settings import TransformerSettings
 from groklab.studies.nanda.mainline import setting
-from groklab.studies.reading import Reading, count_of, in_words
+from groklab.studies.reading import Reading, count_of, in_words, tally
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -34,8 +34,8 @@ CLAIMS = (
         claim="Networks of two layers show slingshots, those of one layer, with an exact loss, do not.",
         published="in words only",
         how="Slingshots: rises of the train loss by a factor of 10 or more above its running minimum after "
-        "memorisation, and back; share of networks with at least one among two layers minus that among one, bootstrap "
-        "interval over networks.",
+        "memorisation, and back; share of networks with at least one among two layers minus that among one, Newcombe "
+        "interval.",
         criterion="The 95% interval lies above 0.",
     ),
 )
@@ -50,11 +50,7 @@ def analyse(record: "Record") -> Analysis:
     with np.errstate(invalid="ignore"):
         late = (read.at("test_accuracy", read.memorised) < 0.5) & (np.nanmax(read.curve("test_accuracy"), axis=1) > 0.9)
     late = late[layers == 2]
-    difference = bootstrap(
-        (jumps[layers == 2] > 0).astype(float),
-        (jumps[layers == 1] > 0).astype(float),
-        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
-    )
+    difference = difference_of_shares(tally(jumps[layers == 2] > 0), tally(jumps[layers == 1] > 0))
     arms = read.arms(lambda run: str(run.model.layers) if isinstance(run.model, TransformerSettings) else "")
     return Analysis(
         findings=[

@@ -57,8 +57,13 @@ CLAIMS = (
 
 NAMES = ("restricted_loss", "excluded_loss", "gini_neuron_logit", "sum_of_squares")
 """The measures that the claims speak of, in their order."""
-GOAL = ("test_loss", "test_accuracy", "test_margin", "test_margin_spread", "mirror_accuracy_trained")
-"""What is led: measures of the goal itself."""
+GOAL = (
+    "test_loss", "test_accuracy", "test_margin", "test_margin_spread", "mirror_accuracy_trained",
+    "mirror_accuracy_untrained", "gen_lead", "mem_lead",
+)  # fmt: skip
+"""What is led: measures of answers to test pairs."""
+KEY = ("restricted", "excluded")
+"""Beginnings of the names of measures that refer to key frequencies: without any they say nothing."""
 
 
 def analyse(record: "Record") -> Analysis:
@@ -73,8 +78,7 @@ def analyse(record: "Record") -> Analysis:
 
 
 def _measures(read: Reading) -> list[str]:
-    """Measures of one number a network that were taken of grokked networks, losses and accuracies on test pairs "
-    "apart."""
+    """Measures of one number a network that were taken of grokked networks, those of answers to test pairs apart."""
     scalar = [str(name) for name, variable in read.metrics.data_vars.items() if variable.dims == ("run", "step")]
     grokked = [run for run in np.flatnonzero(read.has_grokked) if _arm(read.runs[run]) == ""]
     return [name for name in scalar if name not in GOAL and np.isfinite(read.curve(name)[grokked]).any(axis=1).all()]
@@ -82,19 +86,21 @@ def _measures(read: Reading) -> list[str]:
 
 def _lead(read: Reading, name: str, fraction: float) -> LeadTime:
     groups: dict[str, list[Course]] = {}
+    has_key = read.last("key_count") > 0
     for run, settings in enumerate(read.runs):
-        arm, grokked = _arm(settings), bool(read.has_grokked[run])
-        if grokked == (arm == ""):
-            memorised = read.memorised[run]
-            course = Course(
-                steps=read.steps,
-                values=read.curve(name)[run],
-                memorised=None if np.isnan(memorised) else float(memorised),
-                falls=read.falls("test_loss", run, like=name) if grokked else None,
-            )
-            groups.setdefault(arm, []).append(course)
+        arm, grokked, learnt = _arm(settings), bool(read.has_grokked[run]), not np.isnan(read.memorised[run])
+        if grokked != (arm == "") or (grokked and not learnt):
+            continue
+        watched = learnt and bool(has_key[run] or not name.startswith(KEY))
+        course = Course(
+            steps=read.steps,
+            values=read.curve(name)[run],
+            memorised=float(read.memorised[run]) if watched else None,
+            falls=read.falls("test_loss", run, like=name) if grokked else None,
+        )
+        groups.setdefault(arm, []).append(course)
     positive = all(np.nanmin(course.values, initial=np.inf) > 0 for courses in groups.values() for course in courses)
-    scale = "log" if positive and name.endswith("loss") else "linear"
+    scale = "log" if positive and "_loss" in name else "linear"
     return measure_lead(name, groups.pop("", []), groups, scale=scale, fraction=fraction)
 
 
@@ -108,9 +114,13 @@ def _arm(run: Run) -> str:
 
 
 def _finding(read: Reading, claim: Claim, row: LeadTime | None) -> Finding:
-    if row is None or row.verdict in ("not tested", "leads, false alarms not tested"):
+    if row is None or row.verdict == "not tested":
         return untested(claim, scale=read.scale, sentence="too few networks grokked, or there are no controls")
-    verdicts: dict[str, Verdict] = {"progress measure": "reproduced", "false alarms": "partly"}
+    verdicts: dict[str, Verdict] = {
+        "progress measure": "reproduced",
+        "false alarms": "partly",
+        "leads, false alarms not tested": "partly",
+    }
     against: Verdict = "contradicted" if row.lead.high < 0 else "not reproduced"
     return Finding(
         claim=claim,
@@ -159,6 +169,8 @@ def _table(fraction: float, found: list[LeadTime]) -> Table:
         "Networks that grok: twice as many seeds as of each kind of control.",
         "Controls, each a network that cannot grok or does not within the budget: weight decay 0; random labels; 15% "
         "of the pairs.",
+        "Restricted and excluded losses refer to the key frequencies of the final network. A control that ends without "
+        "any cannot raise an alarm by them, and is not counted as watched; the first version counted it.",
         "Measures that are computed from kept weights are compared at those steps, every 100 at laptop scale; the test "
         "loss is taken at the same steps then.",
     ),

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groklab.curves import bootstrap
+from groklab.curves import difference_of_shares
 from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
-from groklab.studies.reading import Reading, count_of, in_words
+from groklab.studies.reading import Reading, count_of, in_words, tally
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -24,7 +24,7 @@ CLAIMS = (
         claim="At the same share of pairs a small prime needs more weight decay to grok.",
         published="P = 53 needs weight decay 5 at 30% of the pairs",
         how="The smallest prime of the scale: share of networks that grok at the strong decay minus the share at the "
-        "standard one, bootstrap interval over seeds.",
+        "standard one, Newcombe interval.",
         criterion="The 95% interval lies above 0.",
     ),
     Claim(
@@ -32,8 +32,8 @@ CLAIMS = (
         source=SOURCE,
         claim="A prime near the main one behaves like it.",
         published="P = 109 as P = 113",
-        how="Share of the networks of the neighbouring prime that memorise first and grok within the budget at the "
-        "standard decay.",
+        how="Share of the networks of the neighbouring prime (paper scale: 109) that have test accuracy below 0.5 when "
+        "they memorise and grok within the budget, at the standard decay.",
         criterion="At least 80% of the networks.",
     ),
     Claim(
@@ -55,12 +55,13 @@ def analyse(record: "Record") -> Analysis:
     decay = np.array([run.optimiser.weight_decay for run in read.runs], dtype=float)
     standard, strong = decay < 5, decay == 5
     smallest, near, largest = (31, 59, 113) if read.scale == "laptop" else (53, 109, 401)
-    more = bootstrap(
-        read.has_grokked[(modulus == smallest) & strong].astype(float),
-        read.has_grokked[(modulus == smallest) & standard].astype(float),
-        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
+    more = difference_of_shares(
+        tally(read.has_grokked[(modulus == smallest) & strong]),
+        tally(read.has_grokked[(modulus == smallest) & standard]),
     )
-    alike = (read.memorised < read.grokked)[(modulus == near) & standard]
+    late = read.has_grokked & (read.at("test_accuracy", read.memorised) < 0.5)
+    # At laptop scale the main setting's prime is among these runs, and none beside it.
+    alike = late[(modulus == near) & standard & (read.scale == "paper")]
     soon = (read.grokked < 2 * read.memorised)[(modulus == largest) & standard]
     arms = read.arms(lambda run: f"{run.task.modulus}, decay {run.optimiser.weight_decay:g}")
     return Analysis(
@@ -105,7 +106,7 @@ def analyse(record: "Record") -> Analysis:
     choices=(
         "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "Laptop scale has the primes 31, 43, 59, 83 and 113 at the width of its main setting and 40% of the pairs, "
-        "each with decay 1.5 and 5; 59 with 1.5 is its main setting and stands for the neighbour, 83 is a larger one.",
+        "each with decay 1.5 and 5; 59 with 1.5 is its main setting.",
         "Paper scale has 53 with decay 1 and 5, 109 and 401 with decay 1, at 30% of the pairs.",
         "A run ends 1,000 steps after it grokked.",
     ),

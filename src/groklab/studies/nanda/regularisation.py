@@ -39,7 +39,7 @@ CLAIMS = (
         source=SOURCE,
         claim="Their logits are explained less by the key cosines than those of networks with decay.",
         published="71% to 89% against 91% to 99%",
-        how="Share of the logits' variance that is a function of a + b - c, at the last step, networks that grokked: "
+        how="Share of the logits' variance in the cosines of a + b - c, at the last step, networks that grokked: "
         "mean with dropout minus mean with decay, bootstrap interval over networks.",
         criterion="The 95% interval lies below 0.",
     ),

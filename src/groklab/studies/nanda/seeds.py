@@ -31,7 +31,7 @@ CLAIMS = (
         source=SOURCE,
         claim="All of them compute the sum by the same trigonometric algorithm.",
         published="4 of 4",
-        how="Of the networks that grokked, the share whose logits' variance is to 90% a function of a + b - c at the "
+        how="Of the networks that grokked, the share whose logits' variance lies to 90% in cosines of a + b - c at the "
         "end.",
         criterion="At least 80% of the networks that grokked.",
     ),

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groklab.curves import bootstrap
+from groklab.curves import difference_of_shares
 from groklab.findings import Analysis, Table, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import FRESH, setting
-from groklab.studies.reading import Reading, count_of, in_words
+from groklab.studies.reading import Reading, count_of, in_words, tally
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -25,7 +25,7 @@ CLAIMS = (
         published="in words only",
         how="Slingshots: rises of the train loss by a factor of 10 or more above its running minimum after "
         "memorisation, and back; share of networks with at least one under the usual form minus that under the margin "
-        "form, bootstrap interval over networks.",
+        "form, Newcombe interval.",
         criterion="The 95% interval lies above 0.",
     ),
     Claim(
@@ -45,11 +45,7 @@ def analyse(record: "Record") -> Analysis:
     precision, not_needed = CLAIMS
     usual = np.array([run.loss == "log_softmax" for run in read.runs], dtype=bool)
     jumps = read.slingshots
-    difference = bootstrap(
-        (jumps[usual] > 0).astype(float),
-        (jumps[~usual] > 0).astype(float),
-        statistic=lambda a, b: float(np.mean(a) - np.mean(b)),
-    )
+    difference = difference_of_shares(tally(jumps[usual] > 0), tally(jumps[~usual] > 0))
     smooth = read.has_grokked[jumps == 0]
     arms = read.arms(lambda run: {"margin": "margin form", "log_softmax": "float32 log-softmax"}[run.loss])
     return Analysis(

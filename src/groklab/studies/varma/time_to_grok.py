@@ -50,7 +50,7 @@ def analyse(record: "Record") -> Analysis:
     """Time to grok by size, censored at the budget, and the laws fitted to it."""
     read = Reading(record)
     at = sizes(read)
-    tau = rank_agreement(at, read.time, read.has_grokked)
+    tau = rank_agreement(at, read.time, read.has_grokked, seeds(read))
     laws = growth_laws(at, read.time, read.has_grokked, seeds(read))
     arms = read.arms(lambda run: f"{run.split.size}")
     medians = [(float(name), median_of(read.grokked[runs]) or math.nan) for name, runs in arms.items()]
