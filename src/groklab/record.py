@@ -55,6 +55,11 @@ class Record:
         return f"Record({str(self.path)!r}): {self.study} at {self.scale} scale, {len(self.runs)} runs"
 
     @property
+    def kept_every(self) -> int | None:
+        """About one in how many steps a kept result has; nothing where it has all, as a store has."""
+        return self._reader.every if isinstance(self._reader, Kept) else None
+
+    @property
     def study(self) -> str:
         """The study's name, such as `nanda/mainline`."""
         return self._reader.manifest.study

@@ -12,6 +12,8 @@ from groklab.store import Reader
 
 def own_measures(given: Iterable[Callable[..., Any] | Measure]) -> tuple[Measure, ...]:
     """A user's measures. Raises `Mistake` for what is none, and for names that are taken or given twice."""
+    if callable(given):
+        raise Mistake(f"measures takes a list of functions, [f], not {given!r}")
     own = tuple(Measure.of(one) for one in given)
     names = [measure.name for measure in own]
     taken = TAKEN | {measure.name for measure in built_in()}

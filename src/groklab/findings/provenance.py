@@ -55,7 +55,16 @@ def provenance_lines(record: Record) -> list[str]:
     how = [_how(session) for session in sessions]
     days = sorted({session["started"][:10] for session in sessions})
     begun = f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days)
-    lines = {"begun": [begun], "commit": commits, "machine": machines, "trained by": how, "versions": versions}
+    every = record.kept_every
+    thinned = [f"kept at about one step in {every}, beyond the first {every}"] if every else []
+    lines = {
+        "begun": [begun],
+        "steps": thinned,
+        "commit": commits,
+        "machine": machines,
+        "trained by": how,
+        "versions": versions,
+    }
     return [f"- {name}: {'; '.join(dict.fromkeys(values))}" for name, values in lines.items() if any(values)]
 
 

@@ -74,9 +74,13 @@ def _name(function: Plain) -> str:
     if not name.isidentifier():
         raise Mistake(f"a measure is called as its function is, and {function!r} has no name; write it with def")
     try:
-        inspect.signature(function).bind(None, None)
+        signature = inspect.signature(function)
+    except ValueError:
+        raise Mistake(f"a measure is a function f(model, task) written with def, not the built-in {name}") from None
+    try:
+        signature.bind(None, None)
     except TypeError:
-        given = f"{name}{inspect.signature(function)}"
+        given = f"{name}{signature}"
         raise Mistake(f"a measure is a function of two arguments, (model, task), not {given}") from None
     if name in TAKEN or any(name == one.name for one in built_in()):
         raise Mistake(f"groklab's datasets have a {name} already; give your measure's function another name")

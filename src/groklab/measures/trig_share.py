@@ -14,7 +14,7 @@ from groklab.measures.view import View
 
 @measure(units="1", needs=("group",))
 def trig_share(view: View) -> Float[Array, ""]:
-    """Share of the centred logits' variance (each pair's mean removed) in characters of a o b o c^-1: cos w_k(a+b-c)."""
+    """Share of the logits' variance (each pair's mean removed) in characters of a o b o c^-1: cos w_k(a+b-c)."""
     logits, waves = view.once(table), view.basis.waves.astype(jnp.float32)
     centred = logits - jnp.mean(logits, axis=2, keepdims=True)
     profile = view.once(cosines) @ waves

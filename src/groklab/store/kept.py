@@ -70,6 +70,11 @@ class Kept(Reader):
             raise StoreError(f"{self.path}: {newer}; install a newer groklab")
         self.manifest = Manifest.from_json(self._about["manifest"], self.path)
 
+    @property
+    def every(self) -> int | None:
+        """About one in how many steps was kept; nothing where all were."""
+        return self._about.get("kept", {}).get("every")
+
     def metrics(self) -> "xarray.Dataset":
         """What was kept of the measures; see `Reader.metrics`."""
         return self._metrics.copy(deep=True)

@@ -76,7 +76,7 @@ def analyse(record: "Record") -> Analysis:
                 same,
                 trigonometric,
                 scale=read.scale,
-                sentence=f"{count_of(trigonometric)} of those that grokked have over 90% of it in the cosines of a + b - c",
+                sentence=f"{count_of(trigonometric)} of those that grokked have over 90% of it in cosines of a + b - c",
             ),
             by_interval(
                 sparse,

@@ -138,6 +138,7 @@ def analyse(record: "Record") -> Analysis:
                 title="Share of networks that have not grokked yet",
                 x="step",
                 y="share of networks",
+                log_x=True,
                 series={f"{name} of the pairs": staircase(read.times(runs)) for name, runs in arms.items()},
             )
         ],

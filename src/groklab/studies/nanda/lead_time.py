@@ -9,7 +9,7 @@ from groklab.curves import Course, LeadTime, measure_lead
 from groklab.findings import Analysis, Finding, Table, Verdict, untested
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
-from groklab.studies.reading import Reading, in_words
+from groklab.studies.reading import Reading, in_steps
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -144,7 +144,7 @@ def _table(fraction: float, found: list[LeadTime]) -> Table:
         rows=[
             [
                 row.measure,
-                in_words(row.lead),
+                in_steps(row.lead),
                 row.silent,
                 *(f"{row.false_alarms[kind].alarms} of {row.false_alarms[kind].watched}" for kind in kinds),
                 row.verdict,
@@ -166,6 +166,7 @@ def _table(fraction: float, found: list[LeadTime]) -> Table:
     claims=CLAIMS,
     analysis=analyse,
     choices=(
+        "Seeds from 0 on, 0 to 7 of them among those on which the laptop setting was chosen.",
         "Networks that grok: twice as many seeds as of each kind of control.",
         "Controls, each a network that cannot grok or does not within the budget: weight decay 0; random labels; 15% "
         "of the pairs.",

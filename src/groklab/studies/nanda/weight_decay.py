@@ -93,6 +93,7 @@ def analyse(record: "Record") -> Analysis:
                 title="Share of networks that have not grokked yet",
                 x="step",
                 y="share of networks",
+                log_x=True,
                 series={f"decay {name}": staircase(read.times(runs)) for name, runs in arms.items()},
             )
         ],
