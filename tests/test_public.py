@@ -16,7 +16,7 @@ PUBLIC = {
     "groklab.bench": "benchmark write_page",
     "groklab.curves": "Boundary Course Curve Estimate FalseAlarms Growth Law LeadTime LogRank Oscillation Passage "
     "Phase Phases Plateau SizeTransition Spike Survival accuracy_plateaus accuracy_spikes bootstrap "
-    "clopper_pearson crossing find_phases fit_transition growth_laws kaplan_meier log_rank "
+    "clopper_pearson crossing difference_of_shares find_phases fit_transition growth_laws kaplan_meier log_rank "
     "measure_lead passage running_median train_oscillation",
     "groklab.engines": "Progress Watch run",
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
