@@ -22,13 +22,15 @@ INDEX = "README.md"
 EXPLAINED = """# The studies, claim by claim
 
 A row a claim, from the results that are kept in `results/`; `groklab claims results` prints the same. What counts as
-reproduced was written down before the runs and stands on each study's page. The verdicts: **reproduced** and
+reproduced was written down before the runs and stands on each study's page; the few words and analyses that were
+mended afterwards are named among its choices. The verdicts: **reproduced** and
 **partly** by that criterion; **not reproduced** where neither the claim nor its contrary shows; **contradicted** where
 its contrary does; **not tested at this scale** and **not run** where these runs cannot say. A claim about single
 networks is reproduced when it holds for 80% of them, partly when for half; a claim about a number when its 95% interval
-lies in the range given, partly when only the value does.
+lies in the range given, partly when the value does and the interval sticks out without reaching the contrary.
 
-Beside these pages: [the Fourier circuit, published and ours](circuit.md).
+Beside these pages: [the Fourier circuit, published and ours](circuit.md), and
+[the simulation of circuit efficiency](varma/simulation.md) with its own claims.
 """
 
 

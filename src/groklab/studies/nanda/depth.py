@@ -97,6 +97,8 @@ def analyse(record: "Record") -> Analysis:
     choices=(
         "Seeds from 0 on, among those on which the laptop setting was chosen: its own arm groks more often for it.",
         "Both depths at every other setting of the main run.",
+        "The first version counted a rise of the train loss that did not come back as a slingshot, and bootstrapped "
+        "shares of five networks.",
         "Weight decay and learning rate are the main run's; a deeper network might want others.",
     ),
 )

@@ -345,6 +345,7 @@ def _charts(read: Reading) -> list[Chart]:
         "(docs/circuits.md); the paper states no threshold.",
         "The restricted loss keeps the sum directions, the paper's notebook's reading; the split is not stated there, "
         "and claims here look at test pairs.",
+        "The first version averaged the share of all cosines, not of the key frequencies' alone, over all networks.",
         "The excluded loss is on train pairs and takes away the sum directions of all key frequencies.",
     ),
 )

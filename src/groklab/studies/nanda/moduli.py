@@ -108,6 +108,8 @@ def analyse(record: "Record") -> Analysis:
         "Laptop scale has the primes 31, 43, 59, 83 and 113 at the width of its main setting and 40% of the pairs, "
         "each with decay 1.5 and 5; 59 with 1.5 is its main setting.",
         "Paper scale has 53 with decay 1 and 5, 109 and 401 with decay 1, at 30% of the pairs.",
+        "The first version had 59 stand for its own neighbour at laptop scale, and bootstrapped shares of five "
+        "networks.",
         "A run ends 1,000 steps after it grokked.",
     ),
 )
