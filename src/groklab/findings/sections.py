@@ -84,9 +84,8 @@ def _findings(scales: Mapping[str, Shown]) -> str:
     ]
     return (
         f"## Findings\n\n{markdown(head, finding_rows(ordered))}\n"
-        "How each is measured, and what counts as reproduced, decided before the runs (see the choices for what was mended):\n\n"
-        + "\n".join(criteria)
-        + "\n"
+        "How each is measured, and what counts as reproduced, decided before the runs; what was mended since stands "
+        "among the choices:\n\n" + "\n".join(criteria) + "\n"
     )
 
 
