@@ -44,8 +44,8 @@ check: $(READY)  ## lint and types only
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 	@$(BIN)/pyright
 
-bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch
-	@$(BIN)/groklab bench --torch .venv-interop/bin/python
+bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch: docs/performance.md
+	@$(BIN)/groklab bench --torch .venv-interop/bin/python --out results/performance.json --docs docs
 
 docs: $(READY)  ## the generated pages: studies from results/, theory, performance; circuits where runs/demo, runs/published are
 	@$(BIN)/python -m groklab.findings.page results docs/studies

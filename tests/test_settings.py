@@ -78,7 +78,12 @@ def runs(model: TransformerSettings | MLPSettings, start: st.SearchStrategy[Run 
         start=start,
         logging=schedules,
         checkpoints=schedules,
-        stop=st.builds(StopSettings, converged=st.booleans(), seconds=st.none() | numbers(0.1, 9)),
+        stop=st.builds(
+            StopSettings,
+            converged=st.booleans(),
+            after_grokking=st.none() | st.integers(0, 9),
+            seconds=st.none() | numbers(0.1, 9),
+        ),
     )
 
 
@@ -148,7 +153,9 @@ OTHER: dict[str, Any] = {
     "stop.converged": True,
     "stop.window": 7,
     "stop.tolerance": 0.5,
+    "stop.after_grokking": 3,
     "stop.seconds": 3,
+    "key_frequencies": "1 2",
 }
 BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start")]
 
