@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from groklab.curves import Curve, Estimate, Phases, Survival, find_phases, kaplan_meier, passage
 from groklab.curves.intervals import from_draws, resampled
 from groklab.curves.slingshots import slingshots
-from groklab.findings import Table
+from groklab.findings import Chart, Table
 from groklab.training.milestones import grokked, memorised
 from groklab.training.settings import Run
 
@@ -165,6 +165,26 @@ class Reading:
         if self.diverged:
             note += f" Networks that diverged and are left out: {self.diverged}."
         return Table(title=title, columns=columns, rows=rows, note=note)
+
+    def slingshots_table(self, arms: Arms, head: str) -> Table:
+        """A row an arm: how many networks have slingshots, and how many."""
+        rows = [
+            [name, len(runs), int(np.sum(jumps > 0)), float(jumps.mean()), int(jumps.max())]
+            for name, runs in arms.items()
+            for jumps in (self.slingshots[runs],)
+        ]
+        columns = [head, "networks", "with slingshots", "slingshots a network, mean", "most"]
+        return Table(title="Slingshots", columns=columns, rows=rows)
+
+    def survival_chart(self, arms: Arms, words: str) -> Chart:
+        """The share of each arm's networks that have not grokked yet; `words` names an arm from `{}`."""
+        return Chart(
+            title="Share of networks that have not grokked yet",
+            x="step",
+            y="share of networks",
+            log_x=True,
+            series={words.format(name): staircase(self.times(runs)) for name, runs in arms.items()},
+        )
 
     def _first(self, reached: Bool[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
         return np.where(reached.any(axis=1), self.steps[reached.argmax(axis=1)], np.nan)

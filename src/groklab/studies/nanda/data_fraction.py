@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from groklab.curves import growth_laws
-from groklab.findings import Analysis, Chart, by_interval, by_seeds
+from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.nanda.mainline import setting
-from groklab.studies.reading import Reading, count_of, in_words, rank_agreement, staircase
+from groklab.studies.reading import Reading, count_of, in_words, rank_agreement
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -133,15 +133,7 @@ def analyse(record: "Record") -> Analysis:
                 {"trig_share": "trigonometric share"},
             )
         ],
-        charts=[
-            Chart(
-                title="Share of networks that have not grokked yet",
-                x="step",
-                y="share of networks",
-                log_x=True,
-                series={f"{name} of the pairs": staircase(read.times(runs)) for name, runs in arms.items()},
-            )
-        ],
+        charts=[read.survival_chart(arms, "{} of the pairs")],
     )
 
 

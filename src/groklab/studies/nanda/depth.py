@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from groklab.curves import difference_of_shares
-from groklab.findings import Analysis, Table, by_interval, by_seeds
+from groklab.findings import Analysis, by_interval, by_seeds
 from groklab.findings.claim import Claim
 from groklab.models.settings import TransformerSettings
 from groklab.studies.nanda.mainline import setting
@@ -74,14 +74,7 @@ def analyse(record: "Record") -> Analysis:
         ],
         tables=[
             read.table("Grokking by depth", arms, "layers", {"trig_share": "trigonometric share"}),
-            Table(
-                title="Slingshots",
-                columns=["layers", "networks", "with slingshots", "slingshots a network, mean", "most"],
-                rows=[
-                    [name, len(runs), int(np.sum(jumps[runs] > 0)), float(jumps[runs].mean()), int(jumps[runs].max())]
-                    for name, runs in arms.items()
-                ],
-            ),
+            read.slingshots_table(arms, "layers"),
         ],
     )
 

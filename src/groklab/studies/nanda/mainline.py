@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from groklab.curves import Phases, bootstrap
 from groklab.findings import Analysis, Chart, Finding, Table, by_interval, by_seeds
-from groklab.findings.claim import Claim
 from groklab.models.settings import TransformerSettings
+from groklab.studies.nanda._mainline_claims import CLAIMS
 from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.tasks.settings import SplitSettings, TaskSettings
@@ -18,105 +18,6 @@ from groklab.training.settings import OptimiserSettings, Run, Schedule
 
 if TYPE_CHECKING:
     from groklab.record import Record
-
-CLAIMS = (
-    Claim(
-        identifier="nanda.memorise-then-generalise",
-        source="Nanda et al. 2023, section 3, figure 2",
-        claim="Networks first memorise their training set, and long after that suddenly generalise.",
-        published="memorised by 1,400, generalised at 9,400 to 14,000 steps",
-        how="Test accuracy at the first step with train accuracy 1 is below 0.5, and at some later step above 0.99.",
-        criterion="At least 80% of the networks.",
-    ),
-    Claim(
-        identifier="nanda.three-phases",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="Training has three phases: memorisation, circuit formation, clean-up.",
-        published="0 to 1,400; 1,400 to 9,400; 9,400 to 14,000 steps, set by eye",
-        how="All three are found by the rule of docs/phases.md.",
-        criterion="At least 80% of the networks.",
-    ),
-    Claim(
-        identifier="nanda.excluded-turns",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The excluded loss first falls with the train loss, and later rises while the train loss stays low.",
-        published=None,
-        how="Before the test loss has begun to fall (a tenth of its way in log) the excluded loss has a minimum below "
-        "half its initial value; from there to the end of training it rises at least twofold, and the train loss "
-        "is no higher at the end than at that minimum.",
-        criterion="At least 80% of the networks.",
-    ),
-    Claim(
-        identifier="nanda.restricted-first",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The restricted loss falls before the test loss does.",
-        published=None,
-        how="The restricted loss on test pairs has gone a tenth of its way in log from its highest value to its last "
-        "at "
-        "an earlier step than the test loss has.",
-        criterion="At least 80% of the networks.",
-    ),
-    Claim(
-        identifier="nanda.squares-clean-up",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The sum of squared weights falls most in clean-up.",
-        published=None,
-        how="Of the three phases, its fall from the first to the last step is greatest in clean-up, which lasts to the "
-        "end "
-        "of training where no end of it was seen.",
-        criterion="At least 80% of the networks that have all three phases.",
-    ),
-    Claim(
-        identifier="nanda.squares-sharpest-in-clean-up",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The sum of squared weights drops sharply in clean-up.",
-        published=None,
-        how="Of the three phases, its fall a step is greatest in clean-up.",
-        criterion="At least 80% of the networks that have all three phases.",
-    ),
-    Claim(
-        identifier="nanda.gini-clean-up",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The Gini coefficient of W_L's spectrum rises most in clean-up.",
-        published=None,
-        how="Of the three phases, the rise of the Gini coefficient of W_L's spectrum is greatest in clean-up.",
-        criterion="At least 80% of the networks that have all three phases.",
-    ),
-    Claim(
-        identifier="nanda.gini-sharpest-in-clean-up",
-        source="Nanda et al. 2023, section 5.2, figure 7",
-        claim="The Gini coefficient of W_L's spectrum rises sharply in clean-up.",
-        published=None,
-        how="Of the three phases, the rise a step of the Gini coefficient of W_L's spectrum is greatest in clean-up.",
-        criterion="At least 80% of the networks that have all three phases.",
-    ),
-    Claim(
-        identifier="nanda.logits-explained",
-        source="Nanda et al. 2023, section 4.2",
-        claim="The logits are a sum of cosines of the key frequencies.",
-        published="95% of variance",
-        how="Share of the centred logits' variance in the cosines of the key frequencies, at the last step, mean over "
-        "the "
-        "networks that grokked with a bootstrap interval.",
-        criterion="The 95% interval lies above 0.9.",
-    ),
-    Claim(
-        identifier="nanda.rest-hurts",
-        source="Nanda et al. 2023, section 4.4",
-        claim="Taking all but the key frequencies out of the logits improves the loss.",
-        published="2.4e-7 to 5.6e-8",
-        how="At the last step the restricted loss on test pairs is below the test loss.",
-        criterion="At least 80% of the networks that grokked.",
-    ),
-    Claim(
-        identifier="nanda.key-needed",
-        source="Nanda et al. 2023, sections 4.4 and 5.2",
-        claim="Without the key frequencies the trained network is no better than guessing, on its train pairs too.",
-        published="5.27 against 4.73 for guessing (at the neurons, all pairs)",
-        how="At the last step the excluded loss is at least log P.",
-        criterion="At least 80% of the networks that grokked.",
-    ),
-)
 
 MOVES = (
     ("sum_of_squares", -1, False),
