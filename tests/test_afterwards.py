@@ -22,9 +22,9 @@ from groklab.models import TransformerSettings
 from groklab.store import Reader
 from groklab.studies import Study
 from groklab.tasks import SplitSettings, Task, TaskSettings
-from groklab.training import OptimiserSettings, Run, Schedule, afterwards, trainer
+from groklab.training import OptimiserSettings, Run, Schedule, afterwards, over_networks, trainer
 from groklab.training.afterwards import at_once
-from groklab.training.over_networks import over_networks
+from groklab.training.over_networks import OverNetworks
 from groklab.training.plan import check
 
 LIVE = ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "embedding_norm")
@@ -335,9 +335,14 @@ def test_an_accelerator_takes_as_many_as_it_has_room_for(monkeypatch: pytest.Mon
     assert at_once(small()) == 1
 
 
-def test_all_at_once_and_one_after_the_other_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = jnp.arange(12.0).reshape(3, 4)
-    found = over_networks(lambda x, y: {"sum": jnp.sum(x * y)})(rows, rows)["sum"]
+@pytest.mark.parametrize("networks", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_pieces_give_every_network_once(networks: int, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(over_networks, "cores", lambda: cores)
+    rows = jnp.arange(4.0 * networks).reshape(networks, 4)
+    function = OverNetworks(lambda x, y: {"sum": jnp.sum(x * y)})
+    pieces = function(rows, rows)
+    assert len(pieces.parts) == function.at_once(networks) <= cores
+    np.testing.assert_allclose(pieces.get()["sum"], (rows**2).sum(axis=1))
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    np.testing.assert_allclose(over_networks(lambda x, y: {"sum": jnp.sum(x * y)})(rows, rows)["sum"], found)
-    np.testing.assert_allclose(found, (rows**2).sum(axis=1))
+    np.testing.assert_allclose(function(rows, rows).get()["sum"], (rows**2).sum(axis=1))

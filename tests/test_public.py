@@ -14,6 +14,7 @@ PUBLIC = {
     "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
     "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
     "groklab.bench": "benchmark write_page",
+    "groklab.claims": "Entry Evidence Verdicts entries evidence_in write",
     "groklab.curves": "Boundary Course Curve Estimate FalseAlarms Growth Law LeadTime LogRank Oscillation Passage "
     "Phase Phases Plateau SizeTransition Spike Survival accuracy_plateaus accuracy_spikes bootstrap "
     "clopper_pearson crossing difference_of_shares find_phases fit_transition growth_laws kaplan_meier log_rank "
@@ -22,8 +23,8 @@ PUBLIC = {
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.measures": "Labels Measure View built_in fitting gini masked_mean measure measured",
-    "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits build "
-    "named_parameters skeleton with_parameters",
+    "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits "
+    "answer_neurons build first_scores named_parameters skeleton with_parameters",
     "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "
     "mirror_curves panels sparsity_curves spectra sum_of_squares_curves trig_share_curves write_page",
     "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",

@@ -52,7 +52,7 @@ class Ours:
         """Takes so many steps; the first run's train loss before each."""
         found: list[float] = []
         for _ in range(count):
-            found.append(float(self.measure(self.state, self.data)["train_loss"][0]))
+            found.append(float(self.measure(self.state.model, self.data.table).get()["train_loss"][0]))
             self.steps(1)
         return found
 

@@ -4,7 +4,6 @@ Nanda et al. 2023, section 4.4 and appendix C.1. The null of an ablation at the 
 ablation at as many frequencies drawn from the others.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from groklab.circuits.attention import Attention
 from groklab.circuits.changes import Change
 from groklab.circuits.scoring import Score, Scorer, median_and_range
 from groklab.circuits.surgery import Surgery
+from groklab.machine import cores
 
 DRAWS = 200
 
@@ -154,7 +154,7 @@ def _at_once(
 ) -> list[Score]:
     """The scores of choices of frequencies, one for each processor at a time: numpy lets threads run."""
     first = score(choices[0])  # What all choices share is computed here, once.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, cores())) as pool:
         return [first, *pool.map(score, choices[1:])]
 
 

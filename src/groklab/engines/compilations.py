@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jax
 
+from groklab.machine import cpuinfo
+
 
 def keep_compilations() -> None:
     """Has JAX keep what it compiles in the user's cache folder, unless the user has chosen a folder for it.
@@ -26,9 +28,5 @@ def keep_compilations() -> None:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    told = sorted({line for line in cpuinfo() if line.startswith(("model name", "flags", "Features", "CPU part"))})
     return sha256("\n".join([platform.machine(), platform.processor(), *told]).encode()).hexdigest()[:12]

@@ -4,10 +4,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groklab.groups import spectrum
-from groklab.measures.first_layer import scores
 from groklab.measures.measure import measure
 from groklab.measures.view import View
-from groklab.models import Transformer
+from groklab.models import Transformer, first_scores
 
 
 @measure(units="1", dims=("frequency",), needs=("group", "attention"))
@@ -19,6 +18,6 @@ def attention_norm(view: View) -> Float[Array, "frequency"]:
     """
     model, structure = view.model, view.structure
     assert isinstance(model, Transformer)
-    by_position, (a, b) = scores(model, view.task), view.task.operand_positions
+    by_position, (a, b) = first_scores(model, view.task.template), view.task.operand_positions
     both = (by_position[a][structure.in_order("a")], by_position[b][structure.in_order("b")])
     return spectrum(view.group, jnp.concatenate(both, axis=1))

@@ -3,11 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groklab.measures.first_layer import neurons
 from groklab.measures.measure import measure
 from groklab.measures.view import View
 from groklab.measures.waves import power
-from groklab.models import MLP, Inputs
+from groklab.models import MLP, Inputs, answer_neurons
 
 
 @measure(units="1", dims=("frequency",), needs=("group", "mlp"), afterwards=True)
@@ -25,9 +24,9 @@ def _activations(view: View) -> Float[Array, "pair neuron"]:
     """The last layer's neurons at the last position, for the pairs inside the group."""
     model, task, rows = view.model, view.task, view.basis.pairs
     a, b = jnp.asarray(task.a[rows]), jnp.asarray(task.b[rows])
-    if not isinstance(model, MLP) and len(model.blocks) == 1:
-        return neurons(model, task, a, b)
     inputs = Inputs(a, b, task.template)
+    if not isinstance(model, MLP) and len(model.blocks) == 1:
+        return answer_neurons(model, inputs)
     if isinstance(model, MLP):
         return model.run(inputs, ["mlp.post"])[1]["mlp.post"]
     name = f"blocks.{len(model.blocks) - 1}.mlp.post"

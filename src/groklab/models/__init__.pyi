@@ -9,4 +9,6 @@ from .settings import MLPSettings as MLPSettings
 from .settings import ModelSettings as ModelSettings
 from .settings import TransformerSettings as TransformerSettings
 from .shortcut import answer_logits as answer_logits
+from .shortcut import answer_neurons as answer_neurons
+from .shortcut import first_scores as first_scores
 from .transformer import Transformer as Transformer

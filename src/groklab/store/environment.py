@@ -1,12 +1,13 @@
 """Where a result came from: versions, the code's commit, the machine."""
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from groklab.machine import cores, processor
 
 PACKAGES = ("groklab", "jax", "jaxlib", "equinox", "optax", "numpy", "numba", "icechunk", "zarr")
 
@@ -22,8 +23,8 @@ def provenance(device: str | None = None) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "commit": commit_of(Path(__file__)),
         "platform": platform.platform(),
-        "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": processor(),
+        "cores": cores(),
         "device": device,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -56,12 +57,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()

@@ -105,28 +105,34 @@ def append_measures(
         array[:, before:] = block
 
 
-def append_checkpoint(group: zarr.Group, where: np.ndarray, step: int, leaves: Mapping[str, np.ndarray]) -> None:
-    """Keeps the leaves (run, ...) of the runs at positions `where` at a step; again at a step replaces."""
+def append_checkpoints(
+    group: zarr.Group, where: np.ndarray, checkpoints: Mapping[int, Mapping[str, np.ndarray]]
+) -> None:
+    """Keeps leaves (run, ...), by step and name, of the runs at positions `where`; again at a step replaces."""
+    if not checkpoints:
+        return
     steps, kept = array_of(group, "step"), array_of(group, "kept")
-    known = [int(s) for s in np.asarray(steps[...])]
-    place = known.index(step) if step in known else len(known)
-    count = max(len(known), place + 1)
-    steps.resize((count,))
-    steps[place] = step
-    kept.resize((kept.shape[0], count))
-    flags = np.asarray(kept[:, place])
-    flags[where] = True
-    kept[:, place] = flags
-    for name, leaf in leaves.items():
-        outer, inner = kept.shape[0], leaf.shape[1:]
+    known = np.asarray(steps[...]).tolist()
+    whole = [*known, *sorted(checkpoints.keys() - set(known))]
+    places = np.array([whole.index(step) for step in checkpoints])
+    steps.resize((len(whole),))
+    steps[...] = np.array(whole, dtype=INT)
+    kept.resize((kept.shape[0], len(whole)))
+    flags = np.asarray(kept[...])
+    flags[np.ix_(where, places)] = True
+    kept[...] = flags
+    first = next(iter(checkpoints.values()))
+    for name in first:
+        leaf = np.stack([leaves[name] for leaves in checkpoints.values()], axis=1)
+        outer, inner = kept.shape[0], leaf.shape[2:]
         if quoted(name) not in group:
             chunks = (rows(outer, inner, leaf.itemsize), 1, *inner)
-            create(group, name, (outer, count, *inner), chunks, leaf.dtype, ("run", "step", *axes(inner)))
+            create(group, name, (outer, 0, *inner), chunks, leaf.dtype, ("run", "step", *axes(inner)))
         array = array_of(group, name)
-        array.resize((outer, count, *array.shape[2:]))
-        block = np.asarray(array[:, place])
+        array.resize((outer, len(whole), *inner))
+        block = np.asarray(array.oindex[:, places])
         block[where] = leaf
-        array[:, place] = block
+        array.oindex[:, places] = block
 
 
 def axes(shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from groklab.errors import StoreError
 from groklab.store.failures import explained
 from groklab.store.layout import Saved, array_of, read_saved, subgroup, write_state
 from groklab.store.repositories import open_or_create
-from groklab.store.tables import append_checkpoint, append_measures, checkpoints, create_variables, kept_steps, prepare
+from groklab.store.tables import append_checkpoints, append_measures, checkpoints, create_variables, kept_steps, prepare
 from groklab.store.tables import fill as fill_variables
 from groklab.store.tables import variables as stored_variables
 from groklab.store.variable import Variable
@@ -110,8 +110,7 @@ class BatchWriter:
             root = zarr.open_group(session.store, mode="r+", zarr_format=3)
             if len(logged_steps):
                 append_measures(subgroup(root, "measures"), where, logged_steps, measures)
-            for kept in sorted(checkpoints):
-                append_checkpoint(subgroup(root, "checkpoints"), where, kept, checkpoints[kept])
+            append_checkpoints(subgroup(root, "checkpoints"), where, checkpoints)
             write_state(root, state)
             root.update_attributes({"step": int(step), "meta": dict(meta)})
             session.commit(f"step {step}", {"step": int(step)})

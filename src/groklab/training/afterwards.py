@@ -1,6 +1,7 @@
 """Measures of networks whose weights were kept: those of all runs and steps of a batch by one compiled program."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ from groklab.models import Model, skeleton, with_parameters
 from groklab.tasks import Split, Task
 from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
-from groklab.training.over_networks import over_networks
+from groklab.training.over_networks import OverNetworks
 from groklab.training.settings import Run
 from groklab.training.state import tables_of, take
 
@@ -52,7 +53,7 @@ class Networks:
     """Which runs' weights are asked for at which of the steps."""
     last: Int[np.ndarray, " run"]
     """The last step at which each run's weights were kept."""
-    read: Callable[[Sequence[int]], Mapping[str, np.ndarray]]
+    read: Callable[[tuple[int, ...]], Mapping[str, np.ndarray]]
     """Reads every parameter (run, step, ...) by name at some steps; numbers of any kind where none were kept."""
 
 
@@ -78,6 +79,8 @@ def evaluate(
     task = Task.of(networks.runs[0].task)
     key = given_key(choice, task)
     tables = tables_of([Split.of(task, run.split, run.data_seed) for run in networks.runs])
+    # The final networks are looked at before all others, and often lie in the only block that is read.
+    networks = dataclasses.replace(networks, read=lru_cache(maxsize=1)(networks.read))
     if not any("key" in measure.needs for measure in measures):
         with _exactly():
             return Evaluated(values=_evaluate(networks, task, tables, None, measures, between), key=None)
@@ -102,14 +105,14 @@ def attributes(measure: Measure, choice: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=16)
-def program(task: Task, measures: tuple[Measure, ...]) -> Any:
-    """JAX's jitted function of networks, their labels and their keys: name -> (network, *dims)."""
+def program(task: Task, measures: tuple[Measure, ...]) -> OverNetworks:
+    """The measures of networks, their labels and their keys: name -> (network, *dims)."""
 
     def one(model: Model, table: Labels, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
         view = View(model, task, table, key)
         return {measure.name: measure.compute(view) for measure in measures}
 
-    return jax.jit(over_networks(one))
+    return OverNetworks(one)
 
 
 def at_once(run: Run) -> int:
@@ -128,13 +131,14 @@ def _evaluate(
     between: Callable[[], None],
 ) -> dict[str, Float[np.ndarray, "run step ..."]]:
     outline = skeleton(networks.runs[0].model, task.vocabulary, task.length)
+    compute = program(task, measures)
     bytes_a_step = 4 * len(networks.runs) * sum(leaf.size for leaf in jax.tree.leaves(outline))
     read_steps = max(1, BYTES_READ // bytes_a_step)
     size = min(at_once(networks.runs[0]), int(networks.where.sum()))
     found: dict[str, Float[np.ndarray, "run step ..."]] = {}
     for first in range(0, len(networks.steps), read_steps):
-        read = networks.read(networks.steps[first : first + read_steps].tolist())
         places, rows = np.nonzero(networks.where[:, first : first + read_steps].T)
+        read = networks.read(tuple(networks.steps[first : first + read_steps].tolist())) if len(rows) else {}
         for start in range(0, len(rows), size):
             between()
             # All calls are of one size, so that one compilation serves them: the last network is taken again and again.
@@ -142,7 +146,7 @@ def _evaluate(
             row, place = rows[some], places[some]
             model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
             key = None if keys is None else keys[row]
-            values = jax.device_get(program(task, measures)(model, take(tables, row), key))
+            values = compute(model, take(tables, row), key).get()
             for name, value in values.items():
                 whole = found.setdefault(name, np.full((*networks.where.shape, *value.shape[1:]), np.nan, np.float32))
                 whole[row, first + place] = value
@@ -153,9 +157,9 @@ def _final_keys(
     networks: Networks, task: Task, tables: Labels, between: Callable[[], None]
 ) -> Float[np.ndarray, "run frequency"]:
     """The key frequencies of each run's last network."""
-    steps, places = np.unique(networks.last, return_inverse=True)
-    own = places[:, None] == np.arange(len(steps))
-    last = Networks(runs=networks.runs, steps=steps, where=own, last=networks.last, read=networks.read)
+    steps = np.union1d(networks.steps, networks.last)
+    own = networks.last[:, None] == steps
+    last = dataclasses.replace(networks, steps=steps, where=own)
     return _evaluate(last, task, tables, None, (KEY_FREQUENCY,), between)[KEY_FREQUENCY.name][own]
 
 

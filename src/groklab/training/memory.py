@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from groklab.machine import cores
 from groklab.measures import Measure
 from groklab.models import TransformerSettings
 from groklab.tasks import Split, Task
@@ -46,7 +47,8 @@ def demand(runs: Sequence[Run], measures: tuple[Measure, ...], name: Literal["fu
         # The host's own copies lie in the same memory.
         held += _bytes(state) + _bytes(data)
     logged = tuple(measure for measure in measures if not measure.afterwards)
-    return held + max(steps, _beside(step.measuring(task, logged).lower(state, data)))
+    measuring = step.measuring(task, logged)
+    return held + max(steps, measuring.at_once(len(runs)) * _beside(measuring.lower(state.model, data.table)))
 
 
 def shapes(runs: Sequence[Run]) -> tuple[State, Data]:
@@ -99,11 +101,6 @@ def available() -> int:
     if told and "bytes_limit" in told:
         return int(SHARE * (told["bytes_limit"] - told.get("bytes_in_use", 0)))
     return int(SHARE * min(_free(), _allowed()))
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def generous(run: Run) -> int:

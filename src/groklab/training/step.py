@@ -15,7 +15,7 @@ from groklab.measures import Labels, Measure, View
 from groklab.models import Inputs, Model, answer_logits
 from groklab.tasks import Task
 from groklab.training.optimisers import optimiser, rate
-from groklab.training.over_networks import over_networks
+from groklab.training.over_networks import OverNetworks
 from groklab.training.settings import Run
 from groklab.training.state import Data, State
 
@@ -75,14 +75,14 @@ def advance_program(run: Run, task: Task) -> Any:
     return advance
 
 
-def measuring(task: Task, measures: tuple[Measure, ...]) -> Any:
-    """JAX's jitted function of state and data that evaluates every measure on every run: name -> (run, *dims)."""
+def measuring(task: Task, measures: tuple[Measure, ...]) -> OverNetworks:
+    """What evaluates every measure on the networks and the labels of all runs: name -> (run, *dims)."""
 
     def measure_one(model: Model, table: Labels) -> dict[str, Array]:
         view = View(model, task, table)
         return {measure.name: measure.compute(view) for measure in measures}
 
-    return jax.jit(lambda state, data: over_networks(measure_one)(state.model, data.table))
+    return OverNetworks(measure_one)
 
 
 def _pytree(model: Model) -> Any:

@@ -15,6 +15,7 @@ from groklab.models import Model, named_parameters
 from groklab.tasks import Split, Task
 from groklab.training.backend import backend, backend_like
 from groklab.training.history import DECISIVE, History
+from groklab.training.over_networks import Pieces
 from groklab.training.plan import Batch
 from groklab.training.sink import Doing, Sink, Tick, Watcher
 from groklab.training.state import data_of, from_arrays, initial_state, outline, take, to_arrays
@@ -43,7 +44,7 @@ class _Measured:
 
     step: int
     trained: int
-    values: dict[str, jax.Array]
+    values: Pieces
 
 
 class Trainer:
@@ -159,7 +160,7 @@ class Trainer:
     def _wait(self) -> None:
         """Waits for everything handed to the device, and settles how much it is handed the next time."""
         for one in self.measured:
-            values: dict[str, np.ndarray] = jax.device_get(one.values)
+            values: dict[str, np.ndarray] = one.values.get()
             self.history.append(one.step, self.active, values)
             self.new.steps.append(one.step)
             self.new.measures.append(values)
@@ -175,7 +176,7 @@ class Trainer:
     def _log(self) -> None:
         """Measures the active runs; where weights are kept, runs that have ended leave."""
         with self._noting_compilation("measure"):
-            values = self.measure(self.state, self.data)
+            values = self.measure(self.state.model, self.data.table)
         self.measured.append(_Measured(step=self.step, trained=self.trained, values=values))
         out_of_time = self._out_of_time()
         deciding = self.step in self.kept or out_of_time

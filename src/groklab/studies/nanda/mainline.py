@@ -278,5 +278,5 @@ def setting(scale: Scale, seed: int) -> Run:
         seed=seed,
         steps=6000,
         logging=Schedule(every=50),
-        checkpoints=Schedule(every=100, growth=1.5),
+        checkpoints=Schedule(every=100, growth=3.0),
     )

@@ -3,7 +3,6 @@
 # pyright: reportMissingParameterType=false
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from groklab.machine import cores
 from groklab.models import named_parameters
 from groklab.models.inputs import OPERAND
 from groklab.models.settings import TransformerSettings
@@ -145,7 +145,7 @@ def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[Sta
     on it.
     """
     sizes, spots = sizes_of(run, task), spots_of(task)
-    workers = threads or _cores()
+    workers = threads or cores()
     rooms: list[Room] = []
     prepared: list[tuple[Any, list[Pairs]]] = []
 
@@ -192,11 +192,6 @@ def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[Sta
         )
 
     return advance
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _train(trained: list[Trained], rooms: list[Room], threads: int, steps: int) -> None:
