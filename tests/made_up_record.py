@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from fake_record import FakeRecord
+from groklab.record import TABLE
 from groklab.studies import Scale, find
 from groklab.tasks import Split, Task
 from groklab.training.plan import with_parents
@@ -56,6 +57,10 @@ def made_up(
             "weight_decay": ("run", [run.optimiser.weight_decay for run in runs]),
         },
     )
+    # A kept result has no more than this.
+    experiment = find(name)
+    if experiment.reads:
+        dataset = dataset[[key for key in dataset.data_vars if key in (*experiment.reads, *TABLE)]]
     if "frequency" in dataset.dims:
         dataset = dataset.assign_coords(frequency=np.arange(1, dataset.sizes["frequency"] + 1))
     statuses = tuple(Status(state="finished", step=int(steps[-1]), sentence="made up") for _ in runs)

@@ -35,8 +35,7 @@ CLAIMS = (
         claim="The restricted loss falls before the test loss does.",
         published=None,
         how="The restricted loss on test pairs has gone a tenth of its way in log from its highest value to its last "
-        "at "
-        "an earlier step than the test loss has.",
+        "at an earlier step than the test loss has.",
         criterion="At least 80% of the networks.",
     ),
     Claim(
@@ -45,8 +44,7 @@ CLAIMS = (
         claim="The sum of squared weights falls most in clean-up.",
         published=None,
         how="Of the three phases, its fall from the first to the last step is greatest in clean-up, which lasts to the "
-        "end "
-        "of training where no end of it was seen.",
+        "end of training where no end of it was seen.",
         criterion="At least 80% of the networks that have all three phases.",
     ),
     Claim(
@@ -79,8 +77,7 @@ CLAIMS = (
         claim="The logits are a sum of cosines of the key frequencies.",
         published="95% of variance",
         how="Share of the centred logits' variance in the cosines of the key frequencies, at the last step, mean over "
-        "the "
-        "networks that grokked with a bootstrap interval.",
+        "the networks that grokked with a bootstrap interval.",
         criterion="The 95% interval lies above 0.9.",
     ),
     Claim(
@@ -98,5 +95,30 @@ CLAIMS = (
         published="5.27 against 4.73 for guessing (at the neurons, all pairs)",
         how="At the last step the excluded loss is at least log P.",
         criterion="At least 80% of the networks that grokked.",
+    ),
+    Claim(
+        identifier="nanda.gini-flat-in-memorisation",
+        source="Nanda et al. 2023, section 5.2, figure 7",
+        claim="The Gini coefficient of W_L's spectrum stays as it is in memorisation.",
+        published=None,
+        how="Its change from the first to the last step of memorisation is at most a tenth of that of all training.",
+        criterion="At least 80% of the networks that have all three phases.",
+    ),
+    Claim(
+        identifier="nanda.squares-fall-in-formation",
+        source="Nanda et al. 2023, section 5.2, figure 7",
+        claim="The sum of squared weights falls in circuit formation already.",
+        published=None,
+        how="It is smaller at the last step of circuit formation than at the first.",
+        criterion="At least 80% of the networks that have all three phases.",
+    ),
+    Claim(
+        identifier="nanda.excluded-levels-off",
+        source="Nanda et al. 2023, section 5.2, figure 7",
+        claim="The excluded loss rises in circuit formation and levels off in clean-up.",
+        published=None,
+        how="Its rise from the first to the last step of circuit formation is positive and greater than that in clean-up, "
+        "in nats.",
+        criterion="At least 80% of the networks that have all three phases.",
     ),
 )

@@ -1,14 +1,14 @@
 """The main run: one-layer transformers learn modular addition, memorise, and much later generalise."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from groklab.curves import Phases, bootstrap
-from groklab.findings import Analysis, Chart, Finding, Table, by_interval, by_seeds
+from groklab.findings import Analysis, Chart, Claim, Finding, Table, by_interval, by_seeds
 from groklab.models.settings import TransformerSettings
 from groklab.studies.nanda._mainline_claims import CLAIMS
 from groklab.studies.reading import Reading, count_of, in_words
@@ -38,7 +38,7 @@ def analyse(record: "Record") -> Analysis:
 
 
 def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
-    delayed, three, turns, first, *moves, explained, rest, needed = CLAIMS
+    delayed, three, turns, first, *moves, explained, rest, needed, flat, falling, levels = CLAIMS
     late = (read.at("test_accuracy", read.memorised) < 0.5) & read.has_grokked
     whole = np.array([_complete(one) for one in phases], dtype=bool)
     turned = np.array([_turns(read, run) for run in range(len(phases))], dtype=bool)
@@ -71,8 +71,8 @@ def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
             f"{np.nanmedian(leads) if np.isfinite(leads).any() else math.nan:,.0f} steps",
         ),
     ]
+    runs = np.flatnonzero(whole).tolist()
     for claim, (measure, sign, rate) in zip(moves, MOVES, strict=True):
-        runs = np.flatnonzero(whole).tolist()
         most = np.array([_most_in_clean_up(read, run, phases[run], measure, sign, rate) for run in runs], dtype=bool)
         what = f"{measure} {'rises' if sign > 0 else 'falls'} most{' a step' if rate else ''}"
         sentence = f"in {count_of(most)} networks with all three phases {what} in clean-up"
@@ -105,7 +105,39 @@ def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
             scale=read.scale,
             sentence=f"in {count_of(lost)} networks that grokked the excluded loss is at chance or worse",
         ),
+        *_of_phases(read, {run: _lengths(read, phases[run]) for run in runs}, (flat, falling, levels)),
     ]
+
+
+Spans = list[tuple[float, float]]
+"""Begin and end of the three phases."""
+
+
+def _of_phases(read: Reading, spans: dict[int, Spans], claims: Sequence[Claim]) -> Iterator[Finding]:
+    """What is claimed of single phases; `spans` are those of the networks that have all three."""
+    tests = (
+        (_still, "with all three phases it moves by a tenth of its whole change at most"),
+        (_falling, "with all three phases it falls in circuit formation"),
+        (_levelling, "with all three phases it rises, and more so than in clean-up"),
+    )
+    for claim, (test, words) in zip(claims, tests, strict=True):
+        holds = np.array([test(read, run, phases) for run, phases in spans.items()], dtype=bool)
+        sentence = f"in {count_of(holds)} networks {words}"
+        yield by_seeds(claim, holds, contrary=~holds, scale=read.scale, sentence=sentence)
+
+
+def _still(read: Reading, run: int, spans: Spans) -> bool:
+    move, whole = (read.between("gini_neuron_logit", run, *span) for span in (spans[0], (0.0, float(read.steps[-1]))))
+    return abs(move) <= abs(whole) / 10
+
+
+def _falling(read: Reading, run: int, spans: Spans) -> bool:
+    return read.between("sum_of_squares", run, *spans[1]) < 0
+
+
+def _levelling(read: Reading, run: int, spans: Spans) -> bool:
+    formation, clean_up = (read.between("excluded_loss", run, *span) for span in spans[1:])
+    return formation > max(0.0, clean_up)
 
 
 def _key_share(read: Reading) -> Float[np.ndarray, " run"]:
@@ -145,9 +177,8 @@ def _lead(read: Reading, run: int) -> float:
     return read.falls("test_loss", run, like=name) - read.falls(name, run)
 
 
-def _lengths(read: Reading, phases: Phases) -> list[tuple[float, float]]:
-    """Begin and end of the three phases."""
-    found: list[tuple[float, float]] = []
+def _lengths(read: Reading, phases: Phases) -> Spans:
+    found: Spans = []
     for phase in (phases.memorisation, phases.circuit_formation, phases.clean_up):
         assert phase.begin is not None
         found.append((phase.begin.step, float(read.steps[-1]) if phase.end is None else phase.end.step))
@@ -247,6 +278,7 @@ def _charts(read: Reading) -> list[Chart]:
         "and claims here look at test pairs.",
         "The first version averaged the share of all cosines, not of the key frequencies' alone, over all networks.",
         "The excluded loss is on train pairs and takes away the sum directions of all key frequencies.",
+        "The last three claims were added when the others' verdicts were known, and before their own were computed.",
     ),
 )
 def mainline(scale: Scale, seeds: int) -> Iterator[Run]:

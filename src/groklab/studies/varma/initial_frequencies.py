@@ -140,7 +140,7 @@ def chance_larger(norms: Float[np.ndarray, " k"], key: Bool[np.ndarray, " k"]) -
         "Key frequencies are those of the last weights by the outlier rule on W_L's spectrum; largest is by W_E's "
         "spectrum at step 0, where the paper says no more than highest; W_L's stands beside it.",
     ),
-    reads=("train_accuracy", "test_accuracy", "embedding_norm", "neuron_logit_norm"),
+    reads=("train_accuracy", "test_accuracy", "embedding_norm", "neuron_logit_norm", "key_frequency"),
     analysis=analyse,
 )
 def initial_frequencies(scale: Scale, seeds: int) -> Iterator[Run]:
