@@ -10,7 +10,11 @@ import pytest
 
 import groklab as gl
 from fake_study import known, store  # noqa: F401
+from groklab.claims import entries
+from groklab.claims.circuit import BEFORE, QUESTIONS
+from groklab.claims.places import places_in
 from groklab.cli import main
+from groklab.cli_claims import show
 from groklab.studies import catalogue
 
 pytestmark = pytest.mark.usefixtures("known")
@@ -46,7 +50,8 @@ def test_a_folder_of_several_in_one_document(folder: Path, capsys: pytest.Captur
     out, err = capsys.readouterr()
     assert err == ""
     document = json.loads(out)
-    assert document.keys() == {"results"}
+    assert document.keys() == {"results", "worse"}
+    assert document["worse"] == []
     found = {Path(one["path"]).name: one for one in document["results"]}
     assert list(found) == ["mine", "half", "kept.zip"]
     assert found["mine"]["findings"] == []
@@ -76,15 +81,36 @@ def test_claims_without_runs_only_when_asked(folder: Path, capsys: pytest.Captur
     words = ["claims", str(folder / "whole"), "--all"]
     assert main([*words, "--json"]) == 0
     rest = json.loads(capsys.readouterr().out)["not_run"]
-    wanted = [claim.identifier for name, one in catalogue().items() if name != "fake/small" for claim in one.claims]
-    assert [one["identifier"] for one in rest] == wanted
+    wanted = [entry for entry in entries() if entry.study != "fake/small"]
+    assert [(one["identifier"], one["study"]) for one in rest] == [(one.claim.identifier, one.study) for one in wanted]
     assert {one["verdict"] for one in rest} == {"not run"}
     assert main(words) == 0
     out = capsys.readouterr().out
-    for name, one in catalogue().items():
+    for name in catalogue():
         if name != "fake/small":
             assert f"{name} (not run; groklab run {name})" in out
-            assert all(claim.identifier in out for claim in one.claims)
+    assert "forum/basins (not run; its study is still to come)" in out
+    assert all(one.claim.identifier in out for one in wanted)
+
+
+def test_networks_taken_apart_and_the_simulation_are_shown_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {name: [0.5] for question in QUESTIONS for name in (*question.needs, BEFORE)}
+    one = {"run": "0123", "seed": 0, "chance": 4.0, "values": values}
+    apart = {"format": 1, "study": "nanda/seeds", "scale": "laptop", "networks": [one]}
+    (tmp_path / "nanda").mkdir()
+    (tmp_path / "nanda" / "circuit-laptop.json").write_text(json.dumps(apart))
+    found = {"identifier": "varma.scaling", "verdict": "reproduced", "sentence": "all of them", "value": 1.0}
+    found |= {"low": None, "high": None, "units": "share of classifiers", "seeds": 0, "scale": "simulation"}
+    (tmp_path / "simulation.json").write_text(json.dumps({"findings": [found]}))
+    (tmp_path / "claims.json").write_text('{"format": 1, "verdicts": []}')
+    show(places_in(tmp_path), everything=False, as_json=False)
+    out = capsys.readouterr().out
+    assert f"nanda/circuit, laptop scale ({tmp_path / 'nanda' / 'circuit-laptop.json'}: 1 of 1 runs have ended)" in out
+    assert f"varma/simulation ({tmp_path / 'simulation.json'})" in out
+    assert "nanda.circuit-heads-needed          not reproduced" in out
+    assert "  varma.scaling  reproduced      -  1 share of classifiers" in out
 
 
 def test_verdicts_have_colours_on_a_terminal_and_words_everywhere(

@@ -1,21 +1,24 @@
 """The command line: words in, words out. The work is done elsewhere, and imported only when asked for."""
 
+import atexit
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from groklab import cli_usage
+from groklab.claims.places import places_in
 from groklab.errors import Mistake, unknown
-from groklab.store.places import must_be_result, results_in
+from groklab.store.places import must_be_result
 
 EPILOG = """
 
-[bold]Exit status[/]  0 done; 1 a run ended badly (the reason in words); 2 a mistake in what was given
-(one line: what was given, what is accepted); 130 interrupted (what was trained is kept, and the command to
-go on is shown).
+[bold]Exit status[/]  0 done; 1 a run ended badly, or a claim that held no longer does (the reason in words); 2 a
+mistake in what was given (one line: what was given, what is accepted); 130 interrupted (what was trained is kept,
+and the command to go on is shown).
 
 With --json one JSON document is all that stands on standard output, {"error": "..."} after a mistake;
 progress and words go to standard error.
@@ -39,6 +42,22 @@ Results = Annotated[list[Path], typer.Argument(metavar="DIR...", help="What `gro
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line on `arguments`, those of the process by default; returns the exit status."""
     return cli_usage.answer(app, list(sys.argv[1:] if arguments is None else arguments))
+
+
+def script() -> NoReturn:
+    """The `groklab` command.
+
+    It ends the process once all is done and told, without shutting the interpreter down: rarely (seen once), a thread
+    of the store's library is still about then, finds no interpreter, and aborts with status 134.
+    """
+    status = main()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        status = status or 1
+    os._exit(status)
 
 
 @app.callback()
@@ -181,6 +200,56 @@ def report(
 
 
 @app.command(
+    epilog="[bold]Examples[/]\n\ngroklab serve runs --open\n\n"
+    "groklab serve runs/demo --port 0 --json\n\nCtrl-C ends it, with status 0." + EPILOG
+)
+def serve(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `groklab run` or `groklab keep` wrote, or a folder of such.")
+    ],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 for any that is free.")] = 8765,
+    host: Annotated[
+        str, typer.Option("--host", help="The address; others than this machine's own let others read.")
+    ] = "127.0.0.1",
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Serve the pages of stores while they are trained: they follow each commit. Read only."""
+    from groklab import cli_serve
+
+    cli_serve.serve(folder, host, port, open_page, json)
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\ngroklab figures runs/demo --out figures\n\n"
+    "groklab figures runs/demo --out figures --format pdf --figure phases --figure spectra --run 3\n\n"
+    "groklab figures results/nanda/mainline-laptop.zip --out figures --width double" + EPILOG
+)
+def figures(
+    folder: Result,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The folder of the files.")],
+    form: Annotated[str, typer.Option("--format", help="`svg` or `pdf`.")] = "svg",
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--figure", metavar="NAME", help="This figure alone, such as phases; repeatable."),
+    ] = None,
+    width: Annotated[
+        str | None,
+        typer.Option("--width", metavar="MM", help="`single` (85 mm), `double` (174 mm) or mm; else each its own."),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--run", help="The run that is shown; else the first with all three phases.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the papers' figures of a result as SVG or PDF at print size; needs kaleido and Chromium."""
+    must_be_result(folder)
+    from groklab import cli_figures
+
+    cli_figures.write(folder, out, form, names or [], width, number, json)
+
+
+@app.command(
     epilog="[bold]Examples[/]\n\ngroklab claims runs/nanda-laptop\n\ngroklab claims results --all --json" + EPILOG
 )
 def claims(
@@ -189,12 +258,16 @@ def claims(
         typer.Argument(metavar="DIR...", help="What `groklab run` or `groklab keep` wrote, or folders of such."),
     ],
     everything: Annotated[
-        bool, typer.Option("--all", help="Also list the claims of studies that have no runs there.")
+        bool, typer.Option("--all", help="Also list the claims that nothing there speaks of.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say claim by claim what held: published and measured value, interval, seeds, verdict."""
-    paths = list(dict.fromkeys(path for folder in folders for path in results_in(folder)))
+    """Say claim by claim what held: published and measured value, interval, seeds, verdict.
+
+    Ends with status 1 where a claim that held in the committed results (results/claims.json) no longer holds on the
+    same data: the same file, or the same runs, all ended.
+    """
+    paths = list(dict.fromkeys(path for folder in folders for path in places_in(folder)))
     from groklab import cli_claims
 
     cli_claims.show(paths, everything, json)

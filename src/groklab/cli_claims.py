@@ -1,9 +1,10 @@
 """What held: findings as a table for the terminal, or as JSON; and results kept in a small file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -14,7 +15,7 @@ from groklab.findings import Finding, not_run
 from groklab.findings.words import measured
 
 if TYPE_CHECKING:
-    from groklab.record import Record
+    from groklab.claims import Entry, Evidence
 
 STYLES = {
     "reproduced": "green",
@@ -28,30 +29,30 @@ STYLES = {
 
 
 def show(paths: Sequence[Path], everything: bool, as_json: bool) -> None:
-    """Prints the findings of the stores and kept results at `paths`, and with `everything` what was not run."""
-    import groklab
-    from groklab.studies import catalogue
+    """Prints the findings of the stores and files at `paths`, and with `everything` the claims that have none there.
 
-    records = [groklab.open(path) for path in paths]
-    present = {record.study for record in records}
-    absent = [entry for entry in catalogue().values() if everything and entry.name not in present]
-    missing = {
-        entry.name: [not_run(claim, scale="", sentence="no runs of this study were given") for claim in entry.claims]
-        for entry in absent
-    }
+    Ends with exit status 1, and a line each, where claims that held in the committed results no longer hold on the
+    same data (see `groklab.claims.committed`).
+    """
+    from groklab.claims import Entry, committed, entries, evidence
+
+    found = [evidence.evidence_of(path) for path in paths]
+    fallen = [fall for one in found for fall in committed.worse(one, committed.committed_for(one.path))]
+    present = {one.study for one in found}
+    missing: dict[str, list[Entry]] = {}
+    for entry in entries() if everything else ():
+        if entry.study not in present:
+            missing.setdefault(entry.study, []).append(entry)
     if as_json:
-        results = [_document(record) for record in records]
-        rest = [finding.to_json() | {"study": name} for name, findings in missing.items() for finding in findings]
-        print_json({"results": results} | ({"not_run": rest} if everything else {}))
-        return
-    console = terminal()
-    for number, record in enumerate(records):
-        if number:
-            console.print()
-        _print(console, f"{record.study}, {record.scale} scale", f"{record.path}: {_ended(record)}", record.findings())
-    for name, findings in missing.items():
-        console.print()
-        _print(console, name, f"not run; groklab run {name}", findings)
+        rest = [_absent(entry).to_json() | {"study": name} for name, those in missing.items() for entry in those]
+        document = {"results": [_document(one) for one in found], "worse": [fall.to_json() for fall in fallen]}
+        print_json(document | ({"not_run": rest} if everything else {}))
+    else:
+        _print_all(found, missing)
+    for fall in fallen:
+        say(fall.line)
+    if fallen:
+        raise typer.Exit(1)
 
 
 def keep(folder: Path, out: Path, only: Sequence[str] | None, every: int | None, as_json: bool) -> None:
@@ -60,29 +61,46 @@ def keep(folder: Path, out: Path, only: Sequence[str] | None, every: int | None,
 
     record = groklab.open(folder)
     written = record.keep(out, only=only, every=every)
-    if any(not status.ended for status in record.statuses):
-        say(f"only {_ended(record)}; keep it again when all have")
+    ended = sum(status.ended for status in record.statuses)
+    if ended < len(record.statuses):
+        say(f"only {_ended(ended, len(record.statuses))}; keep it again when all have")
     if as_json:
         print_json({"file": str(written), "bytes": written.stat().st_size})
     else:
         print(written)
 
 
-def _document(record: "Record") -> dict[str, Any]:
-    statuses = record.statuses
+def _document(one: "Evidence") -> dict[str, Any]:
     return {
-        "path": str(record.path),
-        "study": record.study,
-        "scale": record.scale,
-        "runs": len(statuses),
-        "ended": sum(status.ended for status in statuses),
-        "findings": [finding.to_json() for finding in record.findings()],
+        "path": str(one.path),
+        "study": one.study,
+        "scale": one.scale,
+        "runs": one.count,
+        "ended": one.ended,
+        "findings": [finding.to_json() for finding in one.findings],
     }
 
 
-def _ended(record: "Record") -> str:
-    statuses = record.statuses
-    return f"{sum(status.ended for status in statuses)} of {len(statuses)} runs have ended"
+def _absent(entry: "Entry") -> Finding:
+    return not_run(entry.claim, scale="", sentence=f"no result of it was given; {entry.to_do}")
+
+
+def _print_all(found: Sequence["Evidence"], missing: Mapping[str, Sequence["Entry"]]) -> None:
+    console = terminal()
+    for number, one in enumerate(found):
+        if number:
+            console.print()
+        # The simulation has no runs.
+        title = f"{one.study}, {one.scale} scale" if one.count else one.study
+        where = f"{one.path}: {_ended(one.ended, one.count)}" if one.count else str(one.path)
+        _print(console, title, where, one.findings)
+    for name, those in missing.items():
+        console.print()
+        _print(console, name, f"not run; {those[0].to_do}", [_absent(entry) for entry in those])
+
+
+def _ended(ended: int, count: int) -> str:
+    return f"{ended} of {count} runs have ended"
 
 
 def _print(console: Console, title: str, where: str, findings: Sequence[Finding]) -> None:

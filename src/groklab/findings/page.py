@@ -5,32 +5,27 @@ pages.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from groklab.drawing import lines
 from groklab.errors import Mistake
 from groklab.findings.analysis import Analysis, Chart
-from groklab.findings.claim import Finding
-from groklab.findings.sections import MADE, Shown, finding_rows, study_page
+from groklab.findings.claim import Verdict
+from groklab.findings.sections import MADE, Shown, study_page
 from groklab.findings.words import markdown
 from groklab.record import Record
 from groklab.store.places import results_in
 from groklab.studies.study import find
 
 INDEX = "README.md"
-EXPLAINED = """# The studies, claim by claim
+EXPLAINED = """# The studies, a page each
 
-A row a claim, from the results that are kept in `results/`; `groklab claims results` prints the same. What counts as
-reproduced was written down before the runs and stands on each study's page; the few words and analyses that were
-mended afterwards are named among its choices. The verdicts: **reproduced** and
-**partly** by that criterion; **not reproduced** where neither the claim nor its contrary shows; **contradicted** where
-its contrary does; **not tested at this scale** and **not run** where these runs cannot say. A claim about single
-networks is reproduced when it holds for 80% of them, partly when for half; a claim about a number when its 95% interval
-lies in the range given, partly when the value does and the interval sticks out without reaching the contrary.
-
-Beside these pages: [the Fourier circuit, published and ours](circuit.md), and
-[the simulation of circuit efficiency](varma/simulation.md) with its own claims.
+What each tests, and how its claims stand by the results that are kept in `results/`. Every claim of all studies, with
+source, number, interval and verdict: [claims](../claims.md). Two more pages: [the Fourier circuit, published and
+ours](circuit.md), and [the simulation of circuit efficiency](varma/simulation.md).
 """
 
 
@@ -70,20 +65,16 @@ def _shown(results: Path) -> dict[str, dict[str, Shown]]:
 
 
 def _index(shown: dict[str, dict[str, Shown]]) -> str:
+    """A row a study and scale: what it is, and how many of its claims have which verdict."""
     rows: list[Sequence[str]] = []
     for study, scales in shown.items():
-        for finding in _by_claim(scales):
-            link = f"[{study}]({study}.md)"
-            rows.append((link, finding.claim.source, *finding_rows([finding])[0]))
-    head = ("study", "source", "claim", "published", "scale", "measured [95% interval]", "seeds", "verdict", "in words")
+        for scale, one in scales.items():
+            counts = Counter(finding.verdict for finding in one.analysis.findings)
+            stand = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict) if counts[verdict])
+            link, runs = f"[{study}]({study}.md)", str(len(one.record.runs))
+            rows.append((link, one.experiment.summary, one.experiment.source, scale, runs, stand or "none"))
+    head = ("study", "what it does", "source", "scale", "networks", "claims")
     return "\n".join([MADE, EXPLAINED, markdown(head, rows)])
-
-
-def _by_claim(scales: dict[str, Shown]) -> list[Finding]:
-    """The findings of all scales, claim by claim."""
-    found = [finding for one in scales.values() for finding in one.analysis.findings]
-    order = list(dict.fromkeys(finding.claim.identifier for finding in found))
-    return sorted(found, key=lambda finding: order.index(finding.claim.identifier))
 
 
 def _drawing(chart: Chart) -> str:

@@ -1,0 +1,91 @@
+"""What is there to judge claims by: stores, kept results, networks taken apart, the simulation's findings."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from groklab.claims import circuit, kept_circuits, simulation
+from groklab.claims.places import CIRCUITS, SIMULATION, places_in
+from groklab.findings import Finding
+from groklab.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One store or file, and what it says of the claims that it speaks of."""
+
+    study: str
+    """The study, such as `nanda/mainline`."""
+    scale: str
+    """Its scale."""
+    path: Path
+    """Where it lies."""
+    runs: str
+    """Digest of the settings of its runs: the same for everybody who runs the same."""
+    data: str | None
+    """Digest of the file; nothing for a store, which is many files and may still grow."""
+    count: int
+    """How many runs it has."""
+    ended: int
+    """How many of them have ended."""
+    findings: tuple[Finding, ...]
+    """One a claim."""
+
+
+def evidence_in(path: Path) -> list[Evidence]:
+    """All evidence at a path: a store, a file, or all in a folder and its folders, sorted by place.
+
+    Raises `StoreError` where there is none, and for what cannot be read.
+    """
+    return [evidence_of(place) for place in places_in(path)]
+
+
+def evidence_of(path: Path) -> Evidence:
+    """What one store or file says. Raises `StoreError` for what cannot be read."""
+    if path.match(CIRCUITS):
+        apart = kept_circuits.read(path)
+        return Evidence(
+            study=circuit.STUDY,
+            scale=apart.scale,
+            path=path,
+            runs=_digest(apart.digests),
+            data=_bytes(path),
+            count=len(apart.networks),
+            ended=len(apart.networks),
+            findings=circuit.judge(apart.networks, apart.scale),
+        )
+    if path.name == SIMULATION:
+        found = simulation.read(path)
+        scale = found[0].scale if found else ""
+        return Evidence(
+            study=simulation.STUDY,
+            scale=scale,
+            path=path,
+            runs=_digest([simulation.STUDY]),
+            data=_bytes(path),
+            count=0,
+            ended=0,
+            findings=found,
+        )
+    record = Record(path)
+    statuses = record.statuses
+    return Evidence(
+        study=record.study,
+        scale=record.scale,
+        path=path,
+        runs=_digest([run.digest for run in record.runs]),
+        data=_bytes(path) if path.is_file() else None,
+        count=len(statuses),
+        ended=sum(status.ended for status in statuses),
+        findings=record.findings(),
+    )
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:16]
+
+
+def _bytes(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

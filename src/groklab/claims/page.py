@@ -1,0 +1,143 @@
+"""The ledger's page and the committed verdicts: `python -m groklab.claims.page results docs/claims.md`.
+
+Writes the page and `results/claims.json`, both from what lies in `results/`. Where a claim that held no longer holds on
+the same data nothing is written: mend the analysis, or say `--accept`, and let the commit say why.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from groklab.claims import circuit
+from groklab.claims.committed import FILE, load, text, worse
+from groklab.claims.evidence import Evidence, evidence_in
+from groklab.claims.ledger import GROUPS, Entry, answers, entries, standing, title
+from groklab.errors import Mistake
+from groklab.findings import Finding
+from groklab.findings.words import markdown, measured
+
+INTRODUCTION = """<!-- Made by `make docs` from results/: change those, or the claims, not this page. -->
+
+# Every claim, and what held
+
+Claim by claim what two papers say of grokking, and a forum post with its comments, in our words, beside what networks
+trained by groklab show. `groklab claims results --all` prints the same. Every number is computed from the kept results
+in `results/`; the [studies' pages](studies/README.md) have the tables, curves and settings behind them.
+
+**Reproduced** and **partly** go by a criterion that was written down before the runs, and stands below. **Not
+reproduced**: neither the claim nor its contrary shows. **Contradicted**: its contrary does. **Not tested at this
+scale**: these runs cannot say. **Not run**: nobody has looked yet. A claim about single networks is reproduced when it
+holds for 80% of them, partly when for half; a claim about a number when its 95% interval lies in the range given,
+partly when the value does and the interval sticks out without reaching the contrary. What was mended after a first look
+is named among the choices of the study's page. Most networks here are of laptop scale, smaller than the published
+ones: a claim that does not hold here may hold there. A claim tested at both scales is counted by the larger.
+"""
+CIRCUITS = """Claims named `nanda.circuit-...` are about trained networks taken apart. Their criteria are the paper's
+sentences as literally as a number allows, written when six other networks had been looked at, and before these were;
+how each number is found: [circuits](circuits.md).
+"""
+HEAD = ("claim", "published", "measured [95% interval]", "seeds, scale", "verdict", "in words")
+PAGES = {circuit.STUDY: "circuit"}
+"""Studies whose page is not called like them."""
+
+
+def write(results: Path, out: Path, *, accept: bool = False) -> list[Path]:
+    """Writes the page and the verdicts; gives both paths.
+
+    Raises `Mistake` where a claim that held no longer holds on the same data, unless that is accepted.
+    """
+    found = evidence_in(results)
+    place = results / FILE
+    before = load(place) if place.is_file() else None
+    fallen = [one for evidence in found for one in worse(evidence, before or ())]
+    if fallen and not accept:
+        lines = "; ".join(one.line for one in fallen)
+        raise Mistake(f"{lines}; nothing was written: mend that, or say --accept if it is meant")
+    written = {out: page(found), place: text(found, results)}
+    for path, words in written.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(words, encoding="utf-8")
+        except OSError as error:
+            raise Mistake(f"cannot write {path}: {error.strerror or error}; give another place") from error
+    return list(written)
+
+
+def page(found: Sequence[Evidence]) -> str:
+    """The whole page in Markdown."""
+    said, every = answers(found), entries()
+    present = {one.study for one in found}
+    parts = [INTRODUCTION, _counts(every, said)]
+    named = dict.fromkeys(entry.paper for entry in every)
+    for paper in named:
+        mine = [entry for entry in every if entry.paper == paper]
+        parts.append(f"## {title(paper)}\n")
+        parts += [CIRCUITS] if any(entry.study == circuit.STUDY for entry in mine) else []
+        for group, verdicts in GROUPS.items():
+            those = [entry for v in verdicts for entry in mine if standing(said[entry.claim.identifier]) == v]
+            if those:
+                rows = [row for entry in those for row in _rows(entry, said[entry.claim.identifier], present)]
+                parts.append(f"### {group} ({len(those)})\n\n{markdown(HEAD, rows)}")
+    parts.append("## How each is measured, and what counts as reproduced\n")
+    parts += [_criterion(entry) for entry in every]
+    return "\n".join(parts)
+
+
+def _counts(every: Sequence[Entry], said: Mapping[str, Sequence[Finding]]) -> str:
+    """How many claims of each paper have which verdict."""
+    verdicts = [verdict for group in GROUPS.values() for verdict in group]
+    rows: list[Sequence[str]] = []
+    for paper in (*dict.fromkeys(entry.paper for entry in every), ""):
+        mine = [entry for entry in every if paper in ("", entry.paper)]
+        counted = Counter(standing(said[entry.claim.identifier]) for entry in mine)
+        name = f"[{title(paper)}](#{_slug(title(paper))})" if paper else "all"
+        rows.append((name, str(len(mine)), *(str(counted[verdict] or "-") for verdict in verdicts)))
+    return markdown(("", "claims", *verdicts), rows)
+
+
+def _rows(entry: Entry, findings: Sequence[Finding], present: set[str]) -> list[Sequence[str]]:
+    claim = entry.claim
+    study = f"[{entry.study}](studies/{PAGES.get(entry.study, entry.study)}.md)"
+    where = study if entry.study in present else entry.study
+    return [
+        (
+            f"{claim.claim} ([{claim.identifier}](#{_slug(claim.identifier)}); {where})",
+            claim.published or "-",
+            measured(finding) or "-",
+            f"{finding.seeds or '-'}, {finding.scale}" if finding.scale else "-",
+            f"**{finding.verdict}**",
+            finding.sentence,
+        )
+        for finding in findings
+    ]
+
+
+def _criterion(entry: Entry) -> str:
+    claim = entry.claim
+    return (
+        f"#### {claim.identifier}\n\n{claim.claim} *({claim.source})* Measured: {_sentence(claim.how)} "
+        f"Reproduced: {_sentence(claim.criterion)}\n"
+    )
+
+
+def _slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and Python-Markdown both make it."""
+    kept = "".join(letter for letter in heading.lower() if letter.isalnum() or letter in " -_")
+    return "-".join(kept.split())
+
+
+def _sentence(words: str) -> str:
+    words = " ".join(words.split())
+    return words if words.endswith((".", "!", "?", ":")) else f"{words}."
+
+
+if __name__ == "__main__":
+    try:
+        given = [word for word in sys.argv[1:] if word != "--accept"]
+        if len(given) != 2:
+            raise Mistake("give the folder of the kept results and the page, such as results docs/claims.md")
+        for path in write(Path(given[0]), Path(given[1]), accept="--accept" in sys.argv):
+            sys.stdout.write(f"{path}\n")
+    except Mistake as mistake:
+        sys.exit(f"groklab: {mistake}")

@@ -1,0 +1,190 @@
+"""Claims that no study tests yet, by the study that will, written down before its runs.
+
+When the study comes its file takes its claims over from here, word for word, and they leave this file: a claim stands
+in one place only, which a test holds.
+"""
+
+from collections.abc import Mapping
+
+from groklab.findings.claim import Claim
+
+TASKS = "Nanda et al. 2023, appendix E"
+POST = "Forum post of Nanda and Lieberum 2022, comments"
+EACH = "At least 80% of the networks."
+
+
+def _claim(
+    identifier: str, claim: str, how: str, criterion: str = EACH, *, source: str = POST, published: str | None = None
+) -> Claim:
+    return Claim(identifier=identifier, source=source, claim=claim, published=published, how=how, criterion=criterion)
+
+
+def _task(name: str, words: str, limited: str) -> tuple[Claim, Claim]:
+    """The two claims that are made of each of the other tasks."""
+    return (
+        _claim(
+            f"nanda.{name}-phase-change",
+            f"With unlimited data {words} is learned in a phase change, without grokking.",
+            "The test loss loses half of its whole fall, in log, within a tenth of the steps of training, and the loss "
+            "of the batches trained on is never below half the test loss up to the end of that fall.",
+            source=TASKS,
+            published="shown as curves",
+        ),
+        _claim(
+            f"nanda.{name}-limited-groks",
+            f"With limited data {words} is grokked.",
+            f"With {limited} the train loss passes half of its way in log at most half as many steps in as the test "
+            "loss does, while the test loss is at or above its initial value.",
+            source=TASKS,
+            published="shown as curves",
+        ),
+    )
+
+
+PLANNED: Mapping[str, tuple[Claim, ...]] = {
+    "nanda/other_tasks": (
+        *_task("digits", "addition of numbers of five digits", "a fixed set of 700 sums"),
+        _claim(
+            "nanda.digits-one-by-one",
+            "Each digit of the sum has a phase change of its own, at a time of its own.",
+            "The steps at which the test loss of each output digit passes half of its way in log; of all pairs of "
+            "digits, in how many they differ by more than a factor of 1.2.",
+            "At least half of the pairs of digits, in at least 80% of the networks.",
+            source=TASKS,
+            published="shown as curves",
+        ),
+        *_task("subsequences", "completing repeated subsequences", "512 sequences"),
+        _claim(
+            "nanda.subsequences-induction",
+            "The phase change is the forming of induction heads.",
+            "At the end some head of the second layer has a prefix-matching and a copying score above 0.5; the steps "
+            "at which its prefix-matching score and the test loss pass half of their ways differ by less than a tenth "
+            "of training.",
+            source=TASKS,
+        ),
+        *_task("trigrams", "predicting skip trigrams", "512 sequences"),
+    ),
+    "forum/linear_model": (
+        _claim(
+            "forum.linear-sgd-straight",
+            "In the linear model of 101 weights SGD goes straight to the solution of least norm, with or without "
+            "momentum.",
+            "Largest distance of the weights from the line between 0 and the solution of least norm, over that "
+            "solution's norm, with plain SGD and with momentum 0.9.",
+            "Below 0.05 with both (partly: with one).",
+        ),
+        _claim(
+            "forum.linear-adamw-phase-change",
+            "In that model AdamW first memorises and then passes to the general weight (the post's first argument).",
+            "In full batch: at some step the 100 memorising weights hold over half of the fit, at a later one the "
+            "general weight does.",
+            "At all of three strengths of the decay: 0.001, 0.01, 0.1 (partly: at two).",
+        ),
+        _claim(
+            "forum.linear-adamw-alike",
+            "In that model, in full batch, AdamW treats the general weight like any other (the post's correction).",
+            "Largest difference between the general weight and a memorising one over all steps, relative to the "
+            "larger, at decay 0.01.",
+            "Below 0.05.",
+        ),
+        _claim(
+            "forum.linear-batches",
+            "In that model, with random batches, AdamW keeps the memorising weights smaller, but from the start: it "
+            "never groks.",
+            "Batches of 10 of 100 samples, learning rate 1e-3, decay 0.01: ratio of the general weight to the mean "
+            "memorising one, at a tenth of the steps until the fit is half and at the end.",
+            "Above 1 at both times, and the first at least half of the second, in at least 80% of the seeds.",
+            published="shown as curves",
+        ),
+    ),
+    "forum/small_part_first": (
+        _claim(
+            "forum.small-part-first",
+            "A network that groks a small part of the data first and is then trained on all generalises no worse "
+            "than one trained on all at once (a reader's proposal).",
+            "Test loss at the end after equal numbers of steps, and of examples seen: difference of the means of the "
+            "logarithms, small part first less all at once, paired by seed.",
+            "The 95% interval lies at or below log 1.1 for both counts (partly: for one).",
+        ),
+        _claim(
+            "forum.small-part-sooner",
+            "A network that groks a small part of the data first and is then trained on all generalises in fewer steps "
+            "than with the small part alone.",
+            "Step of grokking, the second part's steps counted, over that of training on the small part alone, paired "
+            "by seed.",
+            "The 95% interval of the mean ratio lies below 1.",
+        ),
+    ),
+    "forum/basins": (
+        _claim(
+            "forum.basins-different",
+            "Networks with different key frequencies lie in different basins that no permutation joins.",
+            "Greatest loss on the line between two networks after the best alignment of neurons and heads, over the "
+            "greater loss of its ends; pairs that share no key frequency.",
+            "At least 100 in at least 80% of the pairs.",
+        ),
+        _claim(
+            "forum.basins-same",
+            "Networks with the same key frequencies are joined by a permutation (the control).",
+            "The same for pairs with equal sets of key frequencies.",
+            "At most 10 in at least 80% of the pairs.",
+        ),
+    ),
+    "forum/commutative_memory": (
+        _claim(
+            "forum.mirrors-early",
+            "A memorising network knows x + y = y + x, which halves what it must store.",
+            "At the step of memorisation: accuracy on test pairs whose mirror was trained on less that on the others.",
+            "The 95% interval of the mean over seeds lies above 0.1.",
+        ),
+        _claim(
+            "forum.mirrors-control",
+            "For subtraction, which does not commute, a memorising network knows no mirrors (the control).",
+            "The same for x - y.",
+            "The 95% interval of the mean over seeds lies within -0.05 and 0.05.",
+        ),
+    ),
+    "forum/explanations": (
+        _claim(
+            "forum.pressure-by-decay",
+            "What drives a network from memory to the general circuit is weight decay: without it the way ends.",
+            "Forks from one checkpoint midway in circuit formation, decay on and off: share of networks in which only "
+            "the fork with decay groks within the budget; an arm that changes only the order of summation tells noise.",
+        ),
+        _claim(
+            "forum.memory-removed",
+            "Dampening the memory and strengthening the general circuit go hand in hand: with the memorising part "
+            "projected out a network groks sooner.",
+            "Steps from the fork to grokking, projected out over left in, paired by seed.",
+            "The 95% interval of the mean ratio lies below 0.8.",
+        ),
+        _claim(
+            "forum.frequencies-amplified",
+            "A lottery ticket or a random walk waits for a strong enough circuit: amplifying the key frequencies "
+            "brings grokking forward, removing them puts it off.",
+            "Steps from the fork to grokking with the key frequencies of the embedding doubled, and removed, over "
+            "those of the null arm.",
+            "Below 0.8 when doubled and above 1.2 when removed, both as 95% intervals (partly: one of them).",
+        ),
+        _claim(
+            "forum.circle-at-the-start",
+            "Seen in the plane where it ends as a circle, the embedding is circular from the start.",
+            "The random embedding projected on the two leading principal axes of the final one: share of the "
+            "projected variance in one frequency, against random planes.",
+            "Above the 95th percentile of 1,000 random planes in at least 80% of the networks.",
+            published="a video by E. Michaud, cited in the comments",
+        ),
+    ),
+    "forum/blind_measures": (
+        _claim(
+            "forum.blind-lead",
+            "Measures that know nothing of the algorithm also move before the test loss does.",
+            "Lead time, as in `nanda/lead_time`, of the local learning coefficient, of norm and rank, of saturated "
+            "samples and of the early loss curve's spectrum.",
+            "The 95% interval of the lead lies above 0 and no network that never groks moves, for at least three of "
+            "the four (partly: two).",
+            source="A question beside Nanda et al. 2023, section 5",
+        ),
+    ),
+}
+"""The claims of every study to come, by its name."""
