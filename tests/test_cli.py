@@ -264,3 +264,12 @@ def test_report_that_cannot_be_written_is_a_mistake(trained, capsys, tmp_path):
     (tmp_path / "file").touch()
     assert main(["report", "runs/x", "--out", str(tmp_path / "file" / "page.html")]) == 2
     assert "cannot write the page" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["stduies"], 2)])
+def test_the_command_tells_everything_before_it_ends_the_process(arguments: list[str], status: int) -> None:
+    code = "import atexit; atexit.register(print, 'left'); from groklab.cli import script; script()"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == status
+    assert "groklab" in done.stdout + done.stderr
+    assert done.stdout.endswith("left\n")
