@@ -50,6 +50,8 @@ bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in
 docs: $(READY)  ## the generated pages: studies from results/, theory, performance; circuits where runs/demo, runs/published are
 	@$(BIN)/python -m groklab.findings.page results docs/studies
 	@$(BIN)/python -m groklab.theory.page docs/studies
+	@$(BIN)/python -m groklab.claims.simulation results/varma/simulation.json
+	@$(BIN)/python -m groklab.claims.page results docs/claims.md
 	@$(BIN)/groklab bench --from results/performance.json --docs docs
 	@if [ -d runs/demo ] && [ -d runs/published ]; then \
 	  $(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \

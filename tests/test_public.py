@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 PUBLIC = {
-    "groklab": "Mistake Record Run StoreError circuits engines groups measures models open report run studies tasks "
-    "training",
+    "groklab": "Mistake Record Run StoreError circuits engines figures groups measures models open report run studies "
+    "tasks training",
     "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
     "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
     "groklab.bench": "benchmark write_page",
@@ -20,13 +20,19 @@ PUBLIC = {
     "clopper_pearson crossing difference_of_shares find_phases fit_transition growth_laws kaplan_meier log_rank "
     "measure_lead passage running_median train_oscillation",
     "groklab.engines": "Progress Watch run",
+    "groklab.figures": "DOUBLE FIGURES SINGLE attention_picture circuit_strengths embedding_circle for_print "
+    "grokking_survival iso_logit logit_cosines neuron_picture phases_curves printed progress_measures simulation "
+    "size_transition spectra training_curves",
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
+    "groklab.handbook": "",
     "groklab.measures": "Labels Measure View built_in fitting gini masked_mean measure measured",
     "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits "
     "answer_neurons build first_scores named_parameters skeleton with_parameters",
-    "groklab.report": "Panel accuracy_curves curves final_spectra loss_curves margin_curves matrix_norm_curves "
-    "mirror_curves panels sparsity_curves spectra sum_of_squares_curves trig_share_curves write_page",
+    "groklab.report": "Panel accuracy_curves curves excluded_curves final_spectra loss_curves margin_curves "
+    "matrix_norm_curves mirror_curves panels restricted_curves sparsity_curves spectra sum_of_squares_curves "
+    "trig_share_curves write_page",
+    "groklab.serve": "Application Site is_loopback listen prepared run url_of",
     "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
     "groklab.studies": "Experiment Scale Study catalogue experiment find named nanda papers varma",
     "groklab.studies.nanda": "mainline",

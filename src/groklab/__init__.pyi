@@ -1,5 +1,6 @@
 from . import circuits as circuits
 from . import engines as engines
+from . import figures as figures
 from . import groups as groups
 from . import measures as measures
 from . import models as models

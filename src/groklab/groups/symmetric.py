@@ -41,7 +41,7 @@ class Symmetric(Group):
 
     @cached_property
     def permutations(self) -> tuple[tuple[int, ...], ...]:
-        """The elements: permutations[x][i] is where x takes i."""
+        """The elements: `permutations[x][i]` is where x takes i."""
         return tuple(itertools.permutations(range(self.n)))
 
     @cached_property
