@@ -117,8 +117,8 @@ CLAIMS = (
         source="Nanda et al. 2023, section 5.2, figure 7",
         claim="The excluded loss rises in circuit formation and levels off in clean-up.",
         published=None,
-        how="Its rise from the first to the last step of circuit formation is positive and greater than that in clean-up, "
-        "in nats.",
+        how="Its rise from the first to the last step of circuit formation is positive and greater than that in "
+        "clean-up, in nats.",
         criterion="At least 80% of the networks that have all three phases.",
     ),
 )
