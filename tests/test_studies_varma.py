@@ -1,5 +1,6 @@
 """The analyses of the studies of Varma et al.: what they read off records whose content is known."""
 
+import dataclasses
 import json
 import math
 from itertools import pairwise
@@ -314,7 +315,15 @@ def test_the_critical_size_is_predicted_written_once_and_scored(
     assert critical_size.name == "varma/critical_size"
 
 
-def test_a_prediction_that_cannot_be_written_has_no_time(tmp_path: Path) -> None:
+def test_beside_a_kept_result_a_prediction_is_read_and_never_written(tmp_path: Path) -> None:
     made = _prediction.Prediction(forecasts=(), networks=0, rests_on="a")
-    assert _prediction.written(made, tmp_path / "kept.zip") == made
-    assert _prediction.written(made, tmp_path).made
+    kept = tmp_path / "kept.zip"
+    kept.touch()
+    assert _prediction.written(made, kept) == made
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.zip"]
+    standing = _prediction.written(made, tmp_path)
+    assert standing.made
+    (tmp_path / "prediction.json").rename(tmp_path / "kept.prediction.json")
+    assert _prediction.written(made, kept) == standing
+    other = dataclasses.replace(made, rests_on="b")
+    assert _prediction.written(other, kept) == other

@@ -76,9 +76,14 @@ def predict(networks: Sequence[Network]) -> Prediction:
 def written(prediction: Prediction, folder: Path) -> Prediction:
     """Writes a prediction into a store's folder with the time, once: what stands there already is given back.
 
-    A prediction whose networks have changed since is written beside it under its digest, so that none is lost. Where
-    nothing can be written, as with a kept result, the prediction comes back without a time.
+    A prediction whose networks have changed since is written beside it under its digest, so that none is lost. Beside
+    a kept result NAME.zip the store's file is looked for as NAME.prediction.json. Where there is none, and nothing can
+    be written, the prediction comes back without a time.
     """
+    if folder.is_file():
+        kept = folder.with_suffix(f".{FILE}")
+        standing = _read(kept) if kept.is_file() else prediction
+        return standing if standing.same(prediction) else prediction
     for path in (folder / FILE, folder / f"prediction-{prediction.rests_on}.json"):
         if path.is_file():
             standing = _read(path)
