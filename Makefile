@@ -47,7 +47,7 @@ check: $(READY)  ## lint and types only
 bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch: docs/performance.md
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python --out results/performance.json --docs docs
 
-docs: $(READY)  ## the generated pages: studies from results/, theory, performance; circuits where runs/demo, runs/published are
+docs: $(READY)  ## the generated pages, and the documentation in site/; circuits where runs/demo, runs/published are
 	@$(BIN)/python -m groklab.findings.page results docs/studies
 	@$(BIN)/python -m groklab.theory.page docs/studies
 	@$(BIN)/python -m groklab.claims.simulation results/varma/simulation.json
@@ -57,11 +57,14 @@ docs: $(READY)  ## the generated pages: studies from results/, theory, performan
 	  $(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
 	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }; \
 	else echo "docs/studies/circuit.md stays as it is: it is made from runs/demo and runs/published"; fi
+	@$(BIN)/python -m groklab.handbook.page results docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the documentation is site/index.html"
 
 lock:  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 clean:  ## remove the environment, caches and build products (runs/ stays)
-	@rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) dist build site .pytest_cache .ruff_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

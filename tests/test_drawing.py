@@ -91,3 +91,18 @@ def test_overlaid_lines_are_all_seen() -> None:
     figure = lines({"a": [(1, 1), (2, 2)], "b": [(1, 1), (2, 2)]}, title="", x="", y="", overlaid=True)
     first, second = (float(w) for w in re.findall(r'fill="none" stroke="[^"]*" stroke-width="([\d.]+)"', figure))
     assert first > second
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_bands_lie_between_their_values_and_end_with_the_axis(log: bool) -> None:
+    points = [(1.0, 1.0), (10.0, 2.0), (100.0, 3.0)]
+    bands = [("first", 0.0, 10.0), ("second", 10.0, 1e6), ("beyond", 1e5, 1e6)]
+    figure = lines({"a": points}, title="t", x="x", y="y", log_x=log, log_y=False, bands=bands)
+    drawn = [tuple(map(float, one)) for one in re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', figure)]
+    left, middle, right = (x for x, _ in circles(figure))
+    ends = [(x, x + width) for x, width in drawn]
+    # The axis goes from 74 to 530; 0 lies on it where it is linear, a little left of 1.
+    start = 74 if log else left - (right - left) / 99
+    assert ends == [pytest.approx((start, middle), abs=0.2), pytest.approx((middle, 530), abs=0.2)]
+    assert "beyond" not in figure
+    assert "bands" not in lines({"a": points}, title="t", x="x", y="y")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 Point = tuple[float, float]
 COLOURS = ("#1f6fb4", "#d1603d", "#3f8f5b", "#8a5fb0", "#7a7a7a", "#b8860b")
 DASHES = ("", "7 4", "2 3", "9 3 2 3")
+SHADES = ("#f3f0e6", "#e6eef6", "#e9f3ea")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, LINE = 720, 400, 74, 190, 40, 54, 22
 MARKS = 20
 """Points of a line from which on they are not marked one by one."""
@@ -22,12 +23,14 @@ def lines(
     log_x: bool = True,
     log_y: bool = True,
     overlaid: bool = False,
+    bands: Sequence[tuple[str, float, float]] = (),
 ) -> str:
     """A figure of one line a series, told apart by colour and then by dashes, with their names beside it.
 
     `x` and `y` are the axes' titles. Points that an axis does not have (0 or less on a logarithmic one, NaN and
     infinity on any) are left out, and break the line; a series of such alone is left out. `overlaid` draws earlier
-    lines wider, so that lines that lie on each other are all seen. Raises `ValueError` where no point is left.
+    lines wider, so that lines that lie on each other are all seen. `bands` are stretches of the horizontal axis, each
+    with its name: shaded in turn, cut at the axis' ends, left out beyond. Raises `ValueError` where no point is left.
     """
     broken = {name: _pieces(points, log_x, log_y) for name, points in series.items()}
     pieces = {name: parts for name, parts in broken.items() if parts}
@@ -49,6 +52,12 @@ def lines(
         _text((LEFT + WIDTH - RIGHT) / 2, bottom + 40, x, anchor="middle"),
         f'<g transform="rotate(-90 18 {middle:g})">{_text(18, middle, y, anchor="middle")}</g>',
     ]
+    for number, (name, start, end) in enumerate(bands):
+        first, last = (across.within(value) for value in (start, end))
+        if last > first:
+            size, shade = f'width="{last - first:.1f}" height="{bottom - top}"', SHADES[number % len(SHADES)]
+            parts.append(f'<rect x="{first:.1f}" y="{top}" {size} fill="{shade}"/>')
+            parts.append(_text((first + last) / 2, top - 5, name, anchor="middle", size=11))
     for place, words in across.ticks():
         parts.append(f'<path d="M{place:.1f} {top}V{bottom}" stroke="#e4e4e4"/>')
         parts.append(_text(place, bottom + 18, words, anchor="middle"))
@@ -113,6 +122,11 @@ class _Axis:
 
     def place(self, value: float) -> float:
         return self.start + (self.end - self.start) * (self._scale(value) - self.low) / (self.high - self.low)
+
+    def within(self, value: float) -> float:
+        """The place of a value, or the axis' end that is nearest to it."""
+        place = self.place(value) if value > 0 or not self.log else self.start
+        return min(max(place, self.start), self.end)
 
     def ticks(self) -> list[tuple[float, str]]:
         """Places and words of the marks: four to nine of them."""

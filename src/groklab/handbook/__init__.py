@@ -1,0 +1,1 @@
+"""What is computed of the documentation's pages on the science: their pictures and numbers, from results and theory."""
