@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from groklab.findings import Analysis
 from groklab.settings import Settings
 from groklab.studies import find
 from groklab.training.status import Status
@@ -39,6 +40,9 @@ class FakeRecord:
             row |= {name: float(last[name][run]) if name in last else None for name in names}
             rows.append(row)
         return rows
+
+    def analysis(self) -> Analysis:
+        return Analysis()
 
     def report(self, path: str | Path) -> Path:
         from groklab.report import write_page

@@ -2,10 +2,12 @@ from .heatmaps import final_spectra as final_spectra
 from .heatmaps import spectra as spectra
 from .lines import accuracy_curves as accuracy_curves
 from .lines import curves as curves
+from .lines import excluded_curves as excluded_curves
 from .lines import loss_curves as loss_curves
 from .lines import margin_curves as margin_curves
 from .lines import matrix_norm_curves as matrix_norm_curves
 from .lines import mirror_curves as mirror_curves
+from .lines import restricted_curves as restricted_curves
 from .lines import sparsity_curves as sparsity_curves
 from .lines import sum_of_squares_curves as sum_of_squares_curves
 from .lines import trig_share_curves as trig_share_curves

@@ -37,10 +37,10 @@ def spectra(metrics: xr.Dataset, name: str, title: str = "norm") -> go.Figure:
             visible=not options,
             hoverongaps=False,
             hovertemplate=f"<b>{words}</b><br>frequency %{{y}}<br>step %{{x:,}}<br>%{{z:.4g}}<extra></extra>",
-            meta={"option": len(options), "of": run},
+            meta={"option": len(options), "of": run, "line": name},
         )
         options.append(words)
-    figure.update_layout(meta=_choice(options))
+    figure.update_layout(meta=_choice(options) | {"training": True})
     return figure
 
 
@@ -52,18 +52,30 @@ def final_spectra(metrics: xr.Dataset, name: str, title: str = "norm") -> go.Fig
     for run, (words, values) in _measured(metrics, name).items():
         last = values.isel(step=-1)
         step = int(last["step"])
+        keys = _keys(metrics, run, last["frequency"].values.tolist())
         figure.add_bar(
             x=last["frequency"].values,
             y=last.values,
-            marker={"color": OKABE_ITO[0]},
+            marker={"color": [OKABE_ITO[1] if key else OKABE_ITO[0] for key in keys]},
+            text=["★" if key else "" for key in keys],
+            textposition="outside",
+            cliponaxis=False,
             name=words,
             visible=not options,
             hovertemplate=f"<b>{words}</b>, step {step:,}<br>frequency %{{x}}<br>%{{y:.4g}}<extra></extra>",
-            meta={"option": len(options), "of": run},
+            meta={"option": len(options), "of": run, "line": name},
         )
         options.append(words)
     figure.update_layout(meta=_choice(options), bargap=0.25, showlegend=False)
     return figure
+
+
+def _keys(metrics: xr.Dataset, run: int, frequencies: list[Any]) -> list[bool]:
+    """Whether each of these frequencies is key in a run; none where that was not measured."""
+    if "key_frequency" not in metrics:
+        return [False] * len(frequencies)
+    taken = metrics["key_frequency"].sel(run=run)
+    return [bool(taken.sel(frequency=frequency) == 1) for frequency in frequencies]
 
 
 def _choice(options: list[str]) -> dict[str, Any]:
@@ -78,11 +90,11 @@ def _frame(x: str, y: str) -> go.Figure:
 
 
 def _measured(metrics: xr.Dataset, name: str) -> dict[int, tuple[str, xr.DataArray]]:
-    """Each run that has the variable at some step: its name, and its values where they were measured."""
+    """Each run that has the variable at some step, by number: its name, and its values where they were measured."""
     found: dict[int, tuple[str, xr.DataArray]] = {}
-    for run, words in enumerate(run_names(metrics)):
-        values = metrics[name].isel(run=run)
+    for place, words in enumerate(run_names(metrics)):
+        values = metrics[name].isel(run=place)
         values = values.where(np.isfinite(values)).dropna("step", how="all").dropna("frequency", how="all")
         if values.size:
-            found[run] = (words, values)
+            found[int(metrics["run"][place])] = (words, values)
     return found

@@ -7,32 +7,42 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from groklab.report.rows import COLUMNS, cell, columns_of
-from groklab.report.style import colours
+from groklab.report.style import run_colours, run_signs
 
 if TYPE_CHECKING:
     from groklab.record import Record
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str) -> str:
-    """A table of cells that are HTML already, in a box that scrolls on its own. `kind` is its CSS class."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str, *, label: str) -> str:
+    """A table of cells that are HTML already, in a box that scrolls on its own, by keyboard too.
+
+    `kind` is its CSS class, `label` what a screen reader calls it.
+    """
     top = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in row) + "</tr>" for row in rows)
     inner = f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="wide"><table class="{kind}">{inner}</table></div>'
+    box = f'class="wide" tabindex="0" role="region" aria-label="{html.escape(label)}"'
+    return f'<div {box}><table class="{kind}">{inner}</table></div>'
 
 
-def runs_table(record: "Record") -> str:
-    """A row a run, with its colour; how it ended is marked where it ended badly."""
+def swatch(colour: str, sign: str) -> str:
+    """A run's sign in its colour."""
+    return f'<i class="swatch" aria-hidden="true" data-colour="{colour}" style="color:{colour}">{sign}</i>'
+
+
+def runs_table(record: "Record", metrics: xr.Dataset) -> str:
+    """A row a run, with its colour in the figures of `metrics`; how it ended is marked where it ended badly."""
     rows = record.table()
+    drawn, signs = run_colours(metrics), run_signs(metrics)
     columns = columns_of(rows)
     body: list[list[str]] = []
-    for row, status, colour in zip(rows, record.statuses, colours(len(rows)), strict=True):
+    for row, status, colour, sign in zip(rows, record.statuses, drawn, signs, strict=True):
         cells = [html.escape(cell(row.get(name), COLUMNS[name][1])) for name in columns]
         mark = "bad" if status.bad else "open" if not status.ended else "good"
-        cells[columns.index("run")] = f'<i class="swatch" style="background:{colour}"></i>{cells[0]}'
+        cells[columns.index("run")] = f"{swatch(colour, sign)}{cells[0]}"
         cells[columns.index("status")] = f'<span class="{mark}">{html.escape(status.sentence)}</span>'
         body.append(cells)
-    return table([COLUMNS[name][0] for name in columns], body, "numbers runs")
+    return table([COLUMNS[name][0] for name in columns], body, "numbers runs", label="the runs")
 
 
 def settings_tables(record: "Record") -> str:
@@ -46,9 +56,9 @@ def settings_tables(record: "Record") -> str:
     if differing:
         rows = [[str(run), *(values[name][run] for name in differing)] for run in range(len(flat))]
         head = ["run", *map(html.escape, differing)]
-        parts.append(f"<h4>What differs between the runs</h4>{table(head, rows, 'numbers')}")
+        parts.append(f"<h4>What differs between the runs</h4>{table(head, rows, 'numbers', label='what differs')}")
     rows = [[f"<code>{html.escape(name)}</code>", text] for name, text in common.items()]
-    parts.append(f"<h4>What all runs share</h4>{table(['setting', 'value'], rows, 'settings')}")
+    parts.append(f"<h4>What all runs share</h4>{table(['setting', 'value'], rows, 'settings', label='shared')}")
     return "".join(parts)
 
 
@@ -63,7 +73,7 @@ def glossary(metrics: xr.Dataset) -> str:
         dims = ", ".join(map(str, values.dims))
         unit = "pure number" if units == "1" else units or "-"
         rows.append([f"<code>{html.escape(str(key))}</code>", *map(html.escape, (described, unit, dims))])
-    return table(["name", "what it is", "unit", "for each"], rows, "glossary")
+    return table(["name", "what it is", "unit", "for each"], rows, "glossary", label="the glossary")
 
 
 def provenance_table(sessions: Sequence[Mapping[str, Any]]) -> str:
@@ -72,7 +82,7 @@ def provenance_table(sessions: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for session in flat for name in session))
     head = ["", *(f"session {number}" for number in range(1, len(flat) + 1))]
     rows = [[f"<code>{html.escape(name)}</code>", *(shown(session.get(name)) for session in flat)] for name in names]
-    return table(head, rows, "settings")
+    return table(head, rows, "settings", label="the sessions")
 
 
 def flattened(facts: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
