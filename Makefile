@@ -48,10 +48,11 @@ bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python --out results/performance.json --docs docs
 
 docs: $(READY)  ## the generated pages, and the documentation in site/; circuits where runs/demo, runs/published are
-	@$(BIN)/python -m groklab.findings.page results docs/studies
-	@$(BIN)/python -m groklab.theory.page docs/studies
+	@$(BIN)/python -m groklab.claims.page --check results docs/claims.md
 	@$(BIN)/python -m groklab.claims.simulation results/varma/simulation.json
 	@$(BIN)/python -m groklab.claims.page results docs/claims.md
+	@$(BIN)/python -m groklab.findings.page results docs/studies
+	@$(BIN)/python -m groklab.theory.page docs/studies
 	@$(BIN)/groklab bench --from results/performance.json --docs docs
 	@if [ -d runs/demo ] && [ -d runs/published ]; then \
 	  $(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \

@@ -9,6 +9,7 @@ import pytest
 
 from browsing import PLOT, STORE, SWEEP, Opened, needs_chromium, opened
 from groklab.curves import find_phases
+from groklab.report.explorer import explorer_data
 from kept_networks import STEPS
 
 __all__ = ["opened"]
@@ -77,6 +78,91 @@ def test_runs_are_hidden_and_shown_by_arm(opened: Opened) -> None:
     opened.page.locator(f"{SWEEP} .runs-bar [data-runs=all]").click()
     opened.until(lambda: opened.shown(loss) == {0, 1, 2, 3})
     assert "hide" not in opened.page.url
+
+
+def test_the_run_in_view_is_shown_alone_by_a_button(opened: Opened) -> None:
+    opened.go()
+    loss = f"{SWEEP}-loss"
+    opened.figure(loss)
+    opened.page.locator(f"{SWEEP} .run-focus").select_option("2")
+    alone = opened.page.get_by_role("button", name="only the one in view").nth(1)
+    alone.focus()
+    alone.press("Enter")
+    opened.until(lambda: opened.shown(loss) == {2, 3})
+    opened.page.locator(f"{SWEEP} .runs-bar [data-runs=all]").click()
+    opened.until(lambda: opened.shown(loss) == {0, 1, 2, 3})
+
+
+def test_play_moves_the_slider_and_an_explorers_figure_is_saved(opened: Opened) -> None:
+    opened.go()
+    slider, pair = opened.page.locator(f"{STORE} input[type=range]"), f"{STORE} .explorer-figure.pair"
+    slider.focus()
+    slider.press("Home")
+    opened.page.locator(f"{STORE} .speed").select_option("32")
+    opened.page.locator(f"{STORE} .play").click()
+    opened.until(lambda: slider.input_value() == str(len(STEPS) - 1))
+    opened.until(lambda: opened.page.locator(f"{STORE} .play").get_attribute("aria-label") == "Play")
+    opened.page.locator(pair).scroll_into_view_if_needed()
+    opened.until(lambda: opened.page.locator(f"{pair} svg path, {pair} svg polyline").count())
+    run = int(opened.page.locator(f"{STORE} [data-state=run]").input_value())
+    data = explorer_data(opened.store)
+    assert data is not None
+    alpha = np.asarray(data[0][f"{run}.logit_cosine"])[-1]
+    header, *rows = list(csv.reader(io.StringIO(opened.save(pair, "CSV").decode())))
+    assert header == ["answer", "frequency 2 (nats)", "frequency 5 (nats)", "sum (nats)"]
+    a, b = (int(opened.page.locator(f"{pair} input[type=number]").nth(place).input_value()) for place in (0, 1))
+    waves = [alpha[k - 1] * np.cos(2 * np.pi * k * (a + b - np.arange(13)) / 13) for k in (2, 5)]
+    np.testing.assert_allclose(np.array(rows, float)[:, 1:], np.transpose([*waves, sum(waves)]), atol=1e-5)
+    svg = ElementTree.fromstring(opened.save(pair, "SVG").decode())
+    assert "answer c (token)" in "".join(svg.itertext())
+    assert sum(one.tag.endswith("polyline") for one in svg.iter()) == 3
+    png = opened.save(pair, "PNG")
+    assert png.startswith(b"\x89PNG")
+    assert int.from_bytes(png[16:20], "big") == 2 * int(svg.get("width") or 0)
+
+
+def test_a_run_that_the_explorer_lacks_stays_in_view(opened: Opened) -> None:
+    opened.go()
+    opened.figure(f"{STORE}-loss")
+    view, words = "document.querySelector('#study-0').page.run", opened.page.locator(f"{STORE} .lacking")
+    opened.page.evaluate("document.querySelector('#study-0').page.see(7)")
+    assert words.inner_text().startswith("Run 7 is in view, and is not in the explorer")
+    slider = opened.page.locator(f"{STORE} input[type=range]")
+    slider.focus()
+    slider.press("Home")
+    opened.until(lambda: opened.shapes(f"{STORE}-loss")["step"] == (0, 0))
+    assert opened.page.evaluate(view) == 7
+    opened.until(lambda: "run=7" in opened.page.url and "step=0" in opened.page.url)
+    chosen = opened.page.locator(f"{STORE} [data-state=run]")
+    other = 1 - int(chosen.input_value())
+    chosen.select_option(str(other))
+    assert opened.page.evaluate(view) == other
+    assert not words.is_visible()
+
+
+def test_a_figure_that_fails_says_so_and_stops_no_other(opened: Opened) -> None:
+    opened.go()
+    opened.page.evaluate("delete document.querySelector('#study-1').page.facts.figures.loss")
+    failed = opened.page.locator(f"{SWEEP}-loss .failed")
+    opened.page.locator(f"{SWEEP}-loss").scroll_into_view_if_needed()
+    opened.until(failed.count)
+    opened.figure(f"{SWEEP}-accuracy")
+    opened.figure(f"{SWEEP}-sum-of-squares")
+    opened.page.goto("about:blank")
+    assert opened.messages
+    opened.messages.clear()
+
+
+def test_a_file_of_thinned_lines_says_so_in_its_name(opened: Opened) -> None:
+    opened.go()
+    opened.page.evaluate("document.querySelector('#study-1').page.facts.thinned = { loss: 40 }")
+    for name, wanted in (
+        ("loss", "nanda-mainline-loss-thinned-to-40-points.csv"),
+        ("accuracy", "nanda-mainline-accuracy.csv"),
+    ):
+        with opened.page.expect_download() as waited:
+            opened.page.locator(f"{SWEEP}-{name} .save button", has_text="CSV").click()
+        assert waited.value.suggested_filename == wanted
 
 
 def test_axes_can_be_switched_and_stay_so(opened: Opened) -> None:

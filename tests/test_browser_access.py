@@ -28,6 +28,9 @@ CONTRAST = """() => {
   return weak;
 }"""
 
+INK = "plot._fullLayout.font.color }"
+"""The colour that a figure was drawn with last."""
+
 __all__ = ["opened"]
 pytestmark = needs_chromium
 
@@ -36,7 +39,7 @@ def test_light_and_dark_by_the_system_and_by_the_switch_with_enough_contrast(ope
     opened.go()
     opened.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     ground = "getComputedStyle(document.body).backgroundColor"
-    drawn = PLOT + "plot._fullLayout.font.color }"
+    drawn = PLOT + INK
     opened.figure(f"{SWEEP}-loss")
     found: dict[str, tuple[str, str]] = {}
     for theme in ("light", "dark"):
@@ -64,7 +67,8 @@ def test_lines_stand_out_from_both_grounds(opened: Opened) -> None:
     lines = PLOT + "plot.data.map((one) => one.line.color) }"
     for theme, card in (("light", (247, 248, 250)), ("dark", (24, 28, 34))):
         opened.page.emulate_media(color_scheme=theme)
-        opened.page.wait_for_timeout(300)
+        ink = opened.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()")
+        opened.until(lambda ink=ink: opened.page.evaluate(PLOT + INK, [f"{SWEEP}-loss"]) == ink)
         for colour in opened.page.evaluate(lines, [f"{SWEEP}-loss"]):
             parts = [int(part) for part in re.findall(r"\d+", colour)]
             low, high = sorted((luminance(parts), luminance(card)))

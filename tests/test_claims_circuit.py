@@ -17,7 +17,7 @@ from groklab.claims.circuit import CLAIMS, Network, judge
 from groklab.claims.evidence import evidence_of
 from groklab.claims.places import places_in
 from groklab.errors import Mistake, StoreError
-from groklab.findings import Finding
+from groklab.findings import Finding, Verdict
 from groklab.models.closed_form import trigonometric_transformer
 from groklab.tasks import TaskSettings
 from groklab.theory import claims as theory
@@ -47,7 +47,7 @@ PUBLISHED: Mapping[str, Sequence[float]] = {
     circuit.NO_STREAM: [19.1],
 }
 """The paper's own network."""
-UNLIKE: Mapping[str, Sequence[float]] = {
+UNLIKE: dict[str, Sequence[float]] = {
     circuit.COSINES: [3e-7],
     circuit.RESIDUAL: [0.08],
     circuit.SQUARED: [0.0064],
@@ -67,6 +67,28 @@ UNLIKE: Mapping[str, Sequence[float]] = {
     circuit.NO_STREAM: [0.1],
 }
 """Just not what is claimed, one number after the other."""
+BETWEEN: Mapping[str, Sequence[float]] = {
+    circuit.DIRECTIONS: [0.99, 0.51],
+    circuit.SCORES: [0.99, 0.51],
+    circuit.NEURONS: [0.51],
+    circuit.POLYNOMIALS: [2.4e-5],
+    circuit.SINGLE: [1.0, 2.42e-7],
+    circuit.LINE: [2.4e-5],
+    circuit.ZERO: [2.4e-5],
+    circuit.MEAN: [2.4e-5],
+}
+"""Just not yet the contrary, where there is room between it and the claim."""
+OPPOSITE = UNLIKE | {
+    circuit.DIRECTIONS: [0.99, 0.49],
+    circuit.SCORES: [0.99, 0.49],
+    circuit.NEURONS: [0.49],
+    circuit.POLYNOMIALS: [2.42e-5],
+    circuit.SINGLE: [1.0, 2.41e-7],
+    circuit.LINE: [2.42e-5],
+    circuit.ZERO: [2.42e-5],
+    circuit.MEAN: [2.42e-5],
+}
+"""Just the contrary; without such room it begins where the claim ends."""
 CHANCE = float(np.log(113))
 
 
@@ -88,11 +110,23 @@ def test_the_published_network_passes_by_every_criterion() -> None:
 @pytest.mark.parametrize("name", UNLIKE)
 def test_a_number_beyond_its_criterion_fails_its_claims_and_no_others(name: str) -> None:
     found = judge([network(**{name: UNLIKE[name]})], "paper")
-    failed = {one.claim.identifier for one in found if one.verdict == "not reproduced"}
+    failed = {one.claim.identifier for one in found if one.verdict != "reproduced"}
     needing = {question.claim.identifier for question in circuit.QUESTIONS if name in question.needs}
     assert failed
     # The terms and the sums are compared with each other too, where lower terms are harder to beat.
     assert failed == needing - ({"nanda.circuit-keep-sums"} if name == circuit.TERMS else set())
+
+
+@pytest.mark.parametrize("name", OPPOSITE)
+def test_the_opposite_of_the_sentence_contradicts_it_and_nothing_between_does(name: str) -> None:
+    opposite = network(**{name: OPPOSITE[name]})
+    assert {one.verdict for one in judge([opposite], "paper")} == {"reproduced", "contradicted"}
+    for values in (OPPOSITE, UNLIKE, BETWEEN):
+        net = network(**{name: values.get(name, PUBLISHED[name])})
+        assert not any(question.holds(net) and question.contrary(net) for question in circuit.QUESTIONS)
+    if name in BETWEEN:
+        found = judge([network(**{name: BETWEEN[name]})], "paper")
+        assert {one.verdict for one in found} == {"reproduced", "not reproduced"}
 
 
 def test_networks_count_one_by_one_and_those_without_a_part_do_not() -> None:
@@ -185,6 +219,35 @@ def test_what_the_simulation_found_is_kept_and_read_back(tmp_path: Path, monkeyp
     for one, other in zip(found, made, strict=True):
         assert (one.verdict, one.sentence, one.scale) == (other.verdict, other.sentence, "simulation")
         assert one.value == pytest.approx(other.value)
+
+
+def test_what_the_simulation_found_is_kept_anew_only_where_it_says_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "simulation.json"
+    first, *others = theory.CLAIMS.values()
+
+    def keep(verdict: Verdict, value: float, sentence: str, **words: bool) -> Finding:
+        made = [Finding(claim=first, verdict=verdict, sentence=sentence, value=value, scale="simulation")]
+        made += [Finding(claim=claim, verdict="not run", sentence="", scale="simulation") for claim in others]
+        monkeypatch.setattr(theory, "findings", lambda: tuple(made))
+        return simulation.read(simulation.keep(file, **words))[0]
+
+    assert keep("partly", 0.5, "at step 12,345, within 9e-16 nats").value == 0.5
+    before = file.read_bytes()
+    keep("partly", 0.5 * (1 + 5e-7), "at step 12,345, within 7e-16 nats")
+    assert file.read_bytes() == before
+    assert keep("partly", 0.5 * (1 + 5e-6), "at step 12,345, within 9e-16 nats").value == pytest.approx(0.5000025)
+    assert keep("partly", 0.5000025, "at step 12,346, within 9e-16 nats").sentence.startswith("at step 12,346")
+    assert keep("partly", 0.5, "from step 12,346 on").sentence == "from step 12,346 on"
+    assert keep("reproduced", 0.5, "from step 12,346 on").verdict == "reproduced"
+    before = file.read_bytes()
+    with pytest.raises(Mistake, match=f"{first.identifier} was reproduced and is now partly: so it is; .*--accept"):
+        keep("partly", 0.5, "so it is")
+    assert file.read_bytes() == before
+    assert keep("partly", 0.5, "so it is", accept=True).verdict == "partly"
+    file.write_text("{")
+    assert keep("not reproduced", 0.5, "so it is").verdict == "not reproduced"
 
 
 def test_the_committed_files_are_evidence() -> None:

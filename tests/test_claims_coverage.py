@@ -26,8 +26,14 @@ NANDA = {
     "appendix C.1: heads removed 24.3, path around attention removed 19.1": "circuit-heads-needed "
     "circuit-around-attention",
     "section 5.2: three phases": "three-phases",
-    "section 5.2, memorisation: excluded falls with the train loss, Gini flat": "excluded-turns gini-clean-up",
+    "section 5.2, memorisation: excluded falls with the train loss, Gini flat": "excluded-turns "
+    "gini-flat-in-memorisation",
     "section 5.2, circuit formation: excluded rises, restricted begins to fall": "excluded-turns restricted-first",
+    "section 5.2, circuit formation: sum of squares falls": "squares-fall-in-formation",
+    # That the test loss is flat is how phases are drawn; that the train loss stays low is asked of the excluded loss.
+    "section 5.2, circuit formation: train and test loss flat": "three-phases excluded-turns",
+    "section 5.2, clean-up: the excluded loss levels off": "excluded-levels-off",
+    "section 5.2, clean-up: the restricted loss goes on falling": "restricted-falls-on",
     "section 5.2, clean-up: sum of squares drops sharply": "squares-clean-up squares-sharpest-in-clean-up",
     "section 5.2, clean-up: Gini rises sharply": "gini-clean-up gini-sharpest-in-clean-up",
     "abstract, section 5: progress measures": "lead-restricted lead-excluded lead-gini lead-squares",

@@ -49,7 +49,15 @@ def evidence(name: str, verdict: Verdict, scale: str, study: str = "nanda/mainli
     claim = next(entry.claim for entry in entries() if entry.claim.identifier == name)
     finding = Finding(claim=claim, verdict=verdict, sentence="so it is", value=0.5, seeds=4, scale=scale)
     return Evidence(
-        study=study, scale=scale, path=Path(f"{scale}.zip"), runs="r", data="d", count=4, ended=4, findings=(finding,)
+        study=study,
+        scale=scale,
+        path=Path(f"{scale}.zip"),
+        runs="r",
+        sessions="s",
+        data="d",
+        count=4,
+        ended=4,
+        findings=(finding,),
     )
 
 

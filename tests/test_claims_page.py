@@ -1,5 +1,6 @@
 """The ledger's page and the committed verdicts: made of the results, and those that are committed are."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -8,15 +9,36 @@ from pathlib import Path
 import pytest
 
 import groklab as gl
-from fake_study import known, store  # noqa: F401
+from fake_study import GROKS, LOSS, NAME, analyse, experiment, known, store  # noqa: F401
 from groklab.claims import entries, evidence_in, write
-from groklab.claims.committed import FILE, load, text, worse
+from groklab.claims.committed import FILE, Verdicts, load, text
+from groklab.claims.comparing import withdrawn, worse
 from groklab.claims.page import page
 from groklab.errors import Mistake
+from groklab.findings import Analysis, Claim
+from groklab.record import Record
+from groklab.studies import catalogue
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 PAGE = ROOT / "docs" / "claims.md"
+
+
+def read(path: Path) -> tuple[Verdicts, ...]:
+    found = load(path)
+    assert found is not None
+    return found.verdicts
+
+
+def study_of(*claims: Claim) -> None:
+    """The study as somebody changed it: with other claims, and what was found as it was."""
+
+    def found(record: Record) -> Analysis:
+        now = {claim.identifier: claim for claim in claims}
+        before = [one for one in analyse(record).findings if one.claim.identifier in now]
+        return Analysis(findings=[dataclasses.replace(one, claim=now[one.claim.identifier]) for one in before])
+
+    catalogue()[NAME] = dataclasses.replace(experiment(), claims=claims, analysis=found)
 
 
 @pytest.fixture
@@ -47,7 +69,7 @@ def test_a_claim_with_its_findings_and_one_without(results: Path, tmp_path: Path
     ):
         assert words in said, words
     assert verdicts == results / FILE
-    assert [(one.place, dict(one.claims)) for one in load(verdicts) or ()] == [
+    assert [(one.place, dict(one.claims)) for one in read(verdicts)] == [
         (f"fake/small-{scale}.zip", {"fake.groks": "reproduced", "fake.loss": "not reproduced"})
         for scale in ("laptop", "paper")
     ]
@@ -82,15 +104,58 @@ def test_what_no_longer_holds_is_not_written_over_unless_it_is_meant(results: Pa
     assert verdicts.read_text() == honest
 
 
+def test_a_claim_keeps_the_words_that_it_had_with_its_verdict_unless_it_is_meant(results: Path, tmp_path: Path) -> None:
+    place, verdicts = write(results, tmp_path / "claims.md")
+    before = verdicts.read_text()
+    study_of(GROKS, dataclasses.replace(LOSS, criterion="The interval lies below 1."))
+    with pytest.raises(Mistake, match=r"^fake.loss is not worded as it was committed.*; nothing was written") as said:
+        write(results, place)
+    assert "fake.groks" not in str(said.value)
+    assert verdicts.read_text() == before
+    study_of(GROKS)
+    with pytest.raises(Mistake, match=r"fake.loss is no longer among the claims"):
+        write(results, place)
+    study_of(GROKS, dataclasses.replace(LOSS, criterion="The interval lies below 1.", since="Changed: it was not met."))
+    write(results, place, accept=True)
+    assert verdicts.read_text() != before
+    said = place.read_text()
+    assert "Reproduced: The interval lies below 1. *Since the first look:* Changed: it was not met.\n" in said
+    assert "| **not reproduced** * | as low as claimed |" in said
+    assert "| **reproduced** | 3 of 3 networks grok |" in said
+    write(results, place)
+
+
+def test_evidence_does_not_disappear_unless_it_is_meant(results: Path, tmp_path: Path) -> None:
+    place, verdicts = write(results, tmp_path / "claims.md")
+    before = verdicts.read_text()
+    (results / "fake" / "small-paper.zip").unlink()
+    gone = "fake.groks was reproduced at paper scale by fake/small-paper.zip, and nothing speaks of it there now"
+    with pytest.raises(Mistake, match=gone):
+        write(results, place)
+    assert verdicts.read_text() == before
+    write(results, place, accept=True)
+    assert [one.scale for one in read(verdicts)] == ["laptop"]
+
+
+def test_a_check_writes_nothing(results: Path, tmp_path: Path) -> None:
+    assert write(results, tmp_path / "claims.md", check=True) == []
+    assert not (results / FILE).exists()
+    assert not (tmp_path / "claims.md").exists()
+    write(results, tmp_path / "claims.md")
+    study_of(GROKS, dataclasses.replace(LOSS, how="By eye."))
+    with pytest.raises(Mistake, match=r"^fake.loss is not worded"):
+        write(results, tmp_path / "claims.md", check=True)
+
+
 def test_new_results_are_written_down_without_a_list_to_edit(results: Path, tmp_path: Path) -> None:
     later = results / "fake" / "small-paper.zip"
     bytes_ = later.read_bytes()
     later.unlink()
     place, verdicts = write(results, tmp_path / "claims.md")
-    assert [one.scale for one in load(verdicts) or ()] == ["laptop"]
+    assert [one.scale for one in read(verdicts)] == ["laptop"]
     later.write_bytes(bytes_)
     write(results, place)
-    assert [one.scale for one in load(verdicts) or ()] == ["laptop", "paper"]
+    assert [one.scale for one in read(verdicts)] == ["laptop", "paper"]
     assert "3, paper" in place.read_text()
 
 
@@ -104,9 +169,12 @@ def test_the_command_says_what_it_takes(tmp_path: Path) -> None:
 
 def test_the_committed_ledger_is_that_of_the_committed_results() -> None:
     found, verdicts = evidence_in(RESULTS), RESULTS / FILE
-    before = load(verdicts) or ()
+    claims = [entry.claim for entry in entries()]
+    before = load(verdicts)
+    assert before is not None
     assert [fall.line for one in found for fall in worse(one, before)] == []
-    assert verdicts.read_text() == text(found, RESULTS), "results/claims.json: make docs"
+    assert withdrawn(found, claims, before) == []
+    assert verdicts.read_text() == text(found, claims, RESULTS), "results/claims.json: make docs"
     assert PAGE.read_text() == page(found), "docs/claims.md: make docs"
 
 

@@ -37,7 +37,7 @@ def test_a_store_its_claims_and_their_verdicts(folder: Path, capsys: pytest.Capt
     assert err == ""
     lines = out.splitlines()
     assert lines[0] == f"fake/small, paper scale ({folder / 'whole'}: 3 of 3 runs have ended)"
-    assert lines[1].split() == ["claim", "verdict", "seeds", "measured", "[95%", "interval]"]
+    assert lines[1].split() == ["claim", "verdict", "networks", "measured", "[95%", "interval]"]
     assert lines[2].split() == ["fake.groks", "reproduced", "3", "1.00", "[0.29,", "1.00]", "share", "of", "networks"]
     assert lines[3:5] == ["      Networks grok | suddenly. Published: all.", "      3 of 3 networks grok"]
     assert lines[5].split()[:4] == ["fake.loss", "not", "reproduced", "3"]
@@ -50,8 +50,8 @@ def test_a_folder_of_several_in_one_document(folder: Path, capsys: pytest.Captur
     out, err = capsys.readouterr()
     assert err == ""
     document = json.loads(out)
-    assert document.keys() == {"results", "worse"}
-    assert document["worse"] == []
+    assert document.keys() == {"results", "worse", "reworded"}
+    assert document["worse"] == document["reworded"] == []
     found = {Path(one["path"]).name: one for one in document["results"]}
     assert list(found) == ["mine", "half", "kept.zip"]
     assert found["mine"]["findings"] == []
@@ -63,7 +63,7 @@ def test_a_folder_of_several_in_one_document(folder: Path, capsys: pytest.Captur
     assert kept["findings"][0] | {"sentence": ""} == {
         "identifier": "fake.groks", "source": "Nobody 2020, section 1", "claim": "Networks grok | suddenly.",
         "published": "all", "how": "Share of the networks with test accuracy above 0.99",
-        "criterion": "At least 80% of them.", "verdict": "reproduced", "sentence": "", "value": 1.0,
+        "criterion": "At least 80% of them.", "since": "", "verdict": "reproduced", "sentence": "", "value": 1.0,
         "low": pytest.approx(0.29, abs=0.01), "high": 1.0, "units": "share of networks", "seeds": 3, "scale": "paper",
     }  # fmt: skip
 
@@ -109,8 +109,8 @@ def test_networks_taken_apart_and_the_simulation_are_shown_too(
     out = capsys.readouterr().out
     assert f"nanda/circuit, laptop scale ({tmp_path / 'nanda' / 'circuit-laptop.json'}: 1 of 1 runs have ended)" in out
     assert f"varma/simulation ({tmp_path / 'simulation.json'})" in out
-    assert "nanda.circuit-heads-needed          not reproduced" in out
-    assert "  varma.scaling  reproduced      -  1 share of classifiers" in out
+    assert "nanda.circuit-heads-needed          contradicted" in out
+    assert f"  varma.scaling  reproduced  {'-':>8}  1 share of classifiers" in out
 
 
 def test_verdicts_have_colours_on_a_terminal_and_words_everywhere(

@@ -13,7 +13,7 @@ import pytest
 import groklab
 from groklab.circuits import neuron_spectra
 from groklab.circuits.basis import Basis
-from groklab.models import TransformerSettings
+from groklab.models import TransformerSettings, named_parameters, with_parameters
 from groklab.report.explorer import explorer_data
 from groklab.report.packing import Quantised, pack
 from groklab.tasks import Task, TaskSettings
@@ -71,7 +71,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, grok
     runs, networks = grokking_runs()
     other = Run(task=OTHER, model=TransformerSettings(d_model=6, heads=2, d_mlp=5, activation="gelu"), steps=1)
     network = random_network(other.model, Task.of(OTHER), 4)
-    path = store_networks(folder / "out", [*runs, other], [*networks, {0: network, 1: network}])
+    # The last run diverged after step 5.
+    broken = with_parameters(
+        networks[0][60], {name: np.full(leaf.shape, np.nan) for name, leaf in named_parameters(networks[0][60]).items()}
+    )
+    path = store_networks(
+        folder / "out",
+        [*runs, other, runs[0].replace({"seed": 9})],
+        [*networks, {0: network, 1: network}, {step: networks[0][step] for step in (0, 5)} | {60: broken}],
+    )
     record = groklab.open(path)
     data = explorer_data(record)
     assert data is not None
@@ -258,6 +266,36 @@ def test_a_curve_can_move_the_slider_and_nonsense_cannot(opened: Any) -> None:
     page.evaluate("api.set({ run: 17, step: 'x', k: 3.5, operand: 'c', a: 99, neuron: '' })")
     assert page.evaluate("[api.state().run, api.state().step, api.state().operand]") == [1, 20, "a"]
     page.evaluate("api.set({ run: 0, step: 40 })")
+
+
+def test_a_run_that_diverged_opens_where_it_was_finite_and_says_where_it_is_not(opened: Any) -> None:
+    page = opened[0]
+    page.evaluate("api.set({ step: 60 })")
+    page.evaluate("api.set({ run: 3 })")
+    assert page.evaluate("[api.state().run, api.state().step]") == [3, 5]
+    at_rest(page)
+    assert "not finite" not in page.inner_text(".pair .result")
+    assert "step 5, the last before it diverged" in page.inner_text(".logit-cosine figcaption")
+    page.evaluate("api.set({ step: 60 })")
+    at_rest(page)
+    assert "the sum is not finite" in page.inner_text(".pair .result")
+    assert "not finite" in page.inner_text(".pair figcaption")
+    assert page.evaluate("[...document.querySelectorAll('svg *')].every((one) => !/NaN/.test(one.outerHTML))")
+    label = page.get_by_role("img", name=re.compile("Attention of head 0 to a")).get_attribute("aria-label")
+    assert label.endswith("not finite")
+    page.evaluate("api.set({ run: 0, step: 40 })")
+
+
+def test_a_run_that_is_not_here_is_said_beside_the_slider(opened: Any) -> None:
+    page = opened[0]
+    words = page.locator(".lacking")
+    assert not words.is_visible()
+    page.evaluate("api.set({ run: 17 })")
+    assert words.inner_text().startswith("Run 17 is in view, and is not in the explorer: here is run 0")
+    page.evaluate("api.set({ step: 20 })")
+    assert words.is_visible()
+    page.evaluate("api.set({ run: 0, step: 40 })")
+    assert not words.is_visible()
 
 
 def test_a_figure_saved_as_svg_stands_alone(opened: Any) -> None:

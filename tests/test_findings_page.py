@@ -10,12 +10,14 @@ from xml.etree import ElementTree
 import pytest
 
 import groklab as gl
-from fake_study import NAME, experiment, known, store  # noqa: F401
+from fake_study import NAME, analyse, experiment, known, store  # noqa: F401
 from groklab.errors import Mistake
+from groklab.findings import Analysis
 from groklab.findings.page import write
 from groklab.findings.sections import MADE
 from groklab.findings.varied import settings_tables
 from groklab.models.settings import MLPSettings
+from groklab.record import Record
 from groklab.studies import catalogue, find
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +79,30 @@ def test_a_page_says_all_of_a_study_at_both_scales(pages: Path) -> None:
         assert words in text, words
     assert "Nothing](" not in text
     assert "train_loss" not in text
+
+
+def test_what_was_changed_after_a_first_look_has_a_star_and_says_so(
+    results: Path,
+    tmp_path: Path,
+    known: object,  # noqa: F811
+    pages: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def later(record: Record) -> Analysis:
+        one, other = analyse(record).findings
+        changed = dataclasses.replace(one.claim, since="Changed: nobody grokked")
+        return Analysis(findings=[dataclasses.replace(one, claim=changed), other])
+
+    unstarred = (pages / "fake" / "small.md").read_text()
+    assert "was written down before the runs:\n" in unstarred
+    assert "** *" not in unstarred
+    monkeypatch.setitem(catalogue(), NAME, dataclasses.replace(experiment(), analysis=later))
+    write(results, tmp_path)
+    text = (tmp_path / "fake" / "small.md").read_text()
+    assert "| **reproduced** * | 3 of 3 networks grok |" in text
+    assert "| **not reproduced** | as low as claimed |" in text
+    assert "Reproduced: At least 80% of them. *Since the first look:* Changed: nobody grokked.\n" in text
+    assert "before the runs, but for what *since the first look* says of those with a star:\n" in text
 
 
 def test_the_index_has_a_row_a_study_and_scale_with_its_verdicts(pages: Path) -> None:

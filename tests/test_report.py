@@ -254,6 +254,7 @@ def test_lines_are_thinned_to_the_room_and_no_spike_is_lost():
     assert less.points is not None
     assert max(map(len, less.arrays.values())) <= less.points
     assert least.points == FEWEST
+    assert (whole.thinned, less.thinned) == ([], ["loss"])
     for run in range(9):
         x, y = (less.arrays[less.figures["loss"]["data"][run][axis]["packed"]] for axis in "xy")
         np.testing.assert_array_equal(y, dataset["test_loss"].values[run, x].astype(np.float32))

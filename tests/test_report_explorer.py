@@ -12,9 +12,12 @@ from fake_record import fake_record
 from groklab.circuits import Basis, cosine_coefficients
 from groklab.groups import spectrum
 from groklab.models import Inputs, MLPSettings, TransformerSettings, answer_logits
+from groklab.report import page as pages
 from groklab.report.explorer import explorer_data
 from groklab.report.packing import Quantised, pack
+from groklab.report.rooms import EXPLORERS
 from groklab.report.snapshots import packed, tables
+from groklab.store import Reader
 from groklab.tasks import Task, TaskSettings
 from groklab.training.settings import Run
 from kept_networks import CURVES, SETTINGS, STEPS, grokking_network, grokking_runs, random_network, store_networks
@@ -108,7 +111,7 @@ def test_spectra_and_cosines_are_those_of_the_networks(found: Any) -> None:
 def test_the_facts_name_what_is_there(found: Any) -> None:
     record, arrays, facts = found
     assert facts["left_out"] == ""
-    assert [run["run"] for run in facts["runs"]] == [0, 1]
+    assert [(run["run"], run["last"]) for run in facts["runs"]] == [(0, STEPS[-1]), (1, STEPS[-1])]
     for run in facts["runs"]:
         assert run["steps"] == list(STEPS)
         assert run["key"] == [2, 5]
@@ -158,6 +161,30 @@ def test_the_budget_thins_the_steps_evenly_and_keeps_both_ends(tmp_path: Path) -
     assert len(few["runs"][0]["steps"]) >= 24
 
 
+def test_a_page_reads_a_record_once_and_shares_the_room_among_explorers(
+    found: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record, budgets, reads = found[0], list[int](), list[Path]()
+    read = Reader.metrics
+
+    def counted(self: Reader) -> Any:
+        reads.append(self.path)
+        return read(self)
+
+    def noted(record: groklab.Record, budget: int) -> Any:
+        budgets.append(budget)
+        return explorer_data(record, budget)
+
+    monkeypatch.setattr(Reader, "metrics", counted)
+    monkeypatch.setattr(pages, "explorer_data", noted)
+    others: list[Any] = [fake_record(tmp_path / "none", runs=1, points=2) for _ in range(3)]
+    pages.page([others[0], record, *others[1:]])
+    assert budgets == [EXPLORERS]
+    assert reads == [record.path]
+    pages.page([record, others[0], record])
+    assert budgets[1:] == [EXPLORERS // 2] * 2
+
+
 @pytest.mark.parametrize(
     "run",
     [
@@ -204,7 +231,7 @@ def test_a_network_that_is_not_finite_comes_as_nan(tmp_path: Path) -> None:
     )
     record = groklab.open(store_networks(tmp_path / "out", [run], [networks | {60: broken}]))
     arrays, facts = explorer_data(record) or ({}, {})
-    assert facts["runs"][0]["key"] == []
+    assert facts["runs"][0]["last"] == 0
     circles = arrays["0.circles"]
     assert isinstance(circles, Quantised)
     assert np.isfinite(circles.restored[0]).all()

@@ -83,6 +83,12 @@ def test_tables_and_remarks_are_folded_below() -> None:
     [
         ("4 of 4", "share of networks", (1, 1)),
         ("95% of variance", "share of variance", (0.95, 0.95)),
+        ("about 71%", "share", (0.71, 0.71)),
+        ("4 of 4", "share of moduli", (1, 1)),
+        ("1", "share of networks", None),
+        ("0.5 to 0.7", "share of networks", None),
+        ("95% of variance", "share of networks", None),
+        ("4 of 4", "share of variance", None),
         ("6", "1", (6, 6)),
         ("2 to 2.5", "1", (2, 2.5)),
         ("1,400", "steps", (1400, 1400)),

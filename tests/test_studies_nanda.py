@@ -96,6 +96,7 @@ def test_the_main_run_as_published() -> None:
         ("squares-clean-up", {"sum_of_squares": 1000 - 400 * np.clip((STEPS - 100) / 400, 0, 1)}),
         ("gini-sharpest-in-clean-up", {"gini_neuron_logit": np.minimum(STEPS, 100) / 200 + STEPS / 1e5}),
         ("rest-hurts", {"restricted_loss_test": np.exp(2 - 15 / (1 + np.exp(-(STEPS - 400) / 20)))}),
+        ("restricted-falls-on", {"restricted_loss_test": np.exp(2 - STEPS / 50) + 1e-3 * np.maximum(STEPS - 450, 0)}),
         ("logits-explained", {"trig_share": 0.3}),
         ("memorise-then-generalise", {"test_accuracy": 0.3}),
     ],

@@ -262,10 +262,10 @@ def claims(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say claim by claim what held: published and measured value, interval, seeds, verdict.
+    """Say claim by claim what held: published and measured value, interval, number of networks, verdict.
 
     Ends with status 1 where a claim that held in the committed results (results/claims.json) no longer holds on the
-    same data: the same file, or the same runs, all ended.
+    same data: the same file, or the store it was kept from.
     """
     paths = list(dict.fromkeys(path for folder in folders for path in places_in(folder)))
     from groklab import cli_claims

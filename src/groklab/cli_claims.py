@@ -32,12 +32,15 @@ def show(paths: Sequence[Path], everything: bool, as_json: bool) -> None:
     """Prints the findings of the stores and files at `paths`, and with `everything` the claims that have none there.
 
     Ends with exit status 1, and a line each, where claims that held in the committed results no longer hold on the
-    same data (see `groklab.claims.committed`).
+    same data (see `groklab.claims.comparing`). A line names the claims whose words are not those committed with them.
     """
-    from groklab.claims import Entry, committed, entries, evidence
+    from groklab.claims import Entry, committed, comparing, entries, evidence
 
     found = [evidence.evidence_of(path) for path in paths]
-    fallen = [fall for one in found for fall in committed.worse(one, committed.committed_for(one.path))]
+    before = [committed.committed_for(path) for path in paths]
+    pairs = list(zip(found, before, strict=True))
+    fallen = [fall for one, was in pairs for fall in comparing.worse(one, was)]
+    reworded = sorted({name for one, was in pairs for name in comparing.reworded_on(one, was)})
     present = {one.study for one in found}
     missing: dict[str, list[Entry]] = {}
     for entry in entries() if everything else ():
@@ -45,10 +48,16 @@ def show(paths: Sequence[Path], everything: bool, as_json: bool) -> None:
             missing.setdefault(entry.study, []).append(entry)
     if as_json:
         rest = [_absent(entry).to_json() | {"study": name} for name, those in missing.items() for entry in those]
-        document = {"results": [_document(one) for one in found], "worse": [fall.to_json() for fall in fallen]}
+        document: dict[str, Any] = {
+            "results": [_document(one) for one in found],
+            "worse": [fall.to_json() for fall in fallen],
+        }
+        document["reworded"] = reworded
         print_json(document | ({"not_run": rest} if everything else {}))
     else:
         _print_all(found, missing)
+    if reworded:
+        say(f"not worded as when their verdicts were committed (claim, measure or criterion): {', '.join(reworded)}")
     for fall in fallen:
         say(fall.line)
     if fallen:
@@ -111,14 +120,14 @@ def _print(console: Console, title: str, where: str, findings: Sequence[Finding]
         return
     name = max(len(finding.claim.identifier) for finding in findings)
     verdict = max(len(finding.verdict) for finding in findings)
-    console.print(Text(f"  {'claim':{name}}  {'verdict':{verdict}}  seeds  measured [95% interval]", style="dim"))
+    console.print(Text(f"  {'claim':{name}}  {'verdict':{verdict}}  networks  measured [95% interval]", style="dim"))
     for finding in findings:
         claim = finding.claim
         line = Text.assemble(
             (f"  {claim.identifier:{name}}", "bold"),
             "  ",
             (f"{finding.verdict:{verdict}}", STYLES[finding.verdict]),
-            f"  {finding.seeds or '-':>5}  {measured(finding) or '-'}",
+            f"  {finding.seeds or '-':>8}  {measured(finding) or '-'}",
         )
         console.print(line, soft_wrap=True)
         published = f" Published: {claim.published}." if claim.published else ""

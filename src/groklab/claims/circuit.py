@@ -3,7 +3,9 @@
 The paper has one network (P = 113) and prints its numbers; ours are judged one by one. The criteria are the paper's
 sentences as literally as a number allows. They were written when the five networks of the laptop scale and the one of
 the published setting in `docs/studies/circuit.md` had been looked at, and before those of `nanda/seeds` were taken
-apart.
+apart. Their contraries came when the verdicts were known, and are the literal opposite of the same sentence: the other
+side of the criterion where it compares (below 0.55%, better, worse than guessing), the marks `LITTLE` and `MUCH` where
+it is a sentence of degree.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +18,10 @@ from groklab.findings.words import number
 
 STUDY = "nanda/circuit"
 """What the ledger calls them; `docs/studies/circuit.md` says how networks are taken apart."""
+LITTLE = 0.5
+"""Below this share the contrary of "each" and "most" holds: the greater part is something else."""
+MUCH = 100
+"""So many times the loss is the contrary of "hardly" and "matters little"."""
 MOST = "at least 80% of the networks (partly: 50%)"
 BEFORE, COSINES = "loss on all pairs", "loss with the key cosines in their place"
 RESIDUAL, SQUARED = "W_L residual outside the key directions, of its norm", "the same, of its squared norm"
@@ -65,6 +71,8 @@ class Question:
     """What is measured of a network."""
     holds: Callable[[Network], bool]
     """Whether the claim holds for it."""
+    contrary: Callable[[Network], bool]
+    """Whether the literal opposite of the claim's sentence holds for it."""
     words: str
     """What the measured number is, followed by its median and range in the sentence."""
     share: bool = False
@@ -96,6 +104,7 @@ QUESTIONS = (
         needs=[RESIDUAL],
         measure=lambda net: net.worst(RESIDUAL),
         holds=lambda net: net.worst(RESIDUAL) < 0.0055,
+        contrary=lambda net: net.worst(RESIDUAL) >= 0.0055,
         words="share of W_L's norm outside",
         share=True,
     ),
@@ -112,6 +121,7 @@ QUESTIONS = (
         needs=[SQUARED],
         measure=lambda net: net.worst(SQUARED),
         holds=lambda net: net.worst(SQUARED) < 0.0055,
+        contrary=lambda net: net.worst(SQUARED) >= 0.0055,
         words="share of W_L's squared norm outside",
         share=True,
     ),
@@ -128,6 +138,7 @@ QUESTIONS = (
         needs=[DIRECTIONS],
         measure=lambda net: net.least(DIRECTIONS),
         holds=lambda net: net.least(DIRECTIONS) >= 0.9,
+        contrary=lambda net: net.least(DIRECTIONS) < LITTLE,
         words="least explained direction",
         share=True,
     ),
@@ -143,6 +154,7 @@ QUESTIONS = (
         needs=[SCORES],
         measure=lambda net: net.least(SCORES),
         holds=lambda net: net.least(SCORES) >= 0.9,
+        contrary=lambda net: net.least(SCORES) < LITTLE,
         words="least explained head",
         share=True,
     ),
@@ -158,6 +170,7 @@ QUESTIONS = (
         needs=[NEURONS],
         measure=lambda net: net.worst(NEURONS),
         holds=lambda net: net.worst(NEURONS) >= 0.75,
+        contrary=lambda net: net.worst(NEURONS) < LITTLE,
         words="share of the neurons",
         share=True,
     ),
@@ -173,6 +186,7 @@ QUESTIONS = (
         needs=[COSINES],
         measure=lambda net: net.times(COSINES),
         holds=lambda net: net.times(COSINES) < 1,
+        contrary=lambda net: net.times(COSINES) >= 1,
         words="loss after over loss before",
     ),
     Question(
@@ -187,6 +201,7 @@ QUESTIONS = (
         needs=[TERMS],
         measure=lambda net: net.times(TERMS),
         holds=lambda net: net.times(TERMS) < 1,
+        contrary=lambda net: net.times(TERMS) >= 1,
         words="loss after over loss before",
     ),
     Question(
@@ -201,6 +216,7 @@ QUESTIONS = (
         needs=[TERMS, SUMS],
         measure=lambda net: net.worst(SUMS) / net.worst(TERMS),
         holds=lambda net: net.worst(SUMS) < net.worst(TERMS),
+        contrary=lambda net: net.worst(SUMS) >= net.worst(TERMS),
         words="loss after over loss before",
     ),
     Question(
@@ -215,6 +231,7 @@ QUESTIONS = (
         needs=[POLYNOMIALS],
         measure=lambda net: net.times(POLYNOMIALS),
         holds=lambda net: net.times(POLYNOMIALS) <= 2,
+        contrary=lambda net: net.times(POLYNOMIALS) >= MUCH,
         words="loss after over loss before",
     ),
     Question(
@@ -229,6 +246,7 @@ QUESTIONS = (
         needs=[ON],
         measure=lambda net: net.times(ON),
         holds=lambda net: net.times(ON) < 1,
+        contrary=lambda net: net.times(ON) >= 1,
         words="loss after over loss before",
     ),
     Question(
@@ -243,6 +261,7 @@ QUESTIONS = (
         needs=[OFF],
         measure=lambda net: net.worst(OFF) / net.chance,
         holds=lambda net: net.worst(OFF) > net.chance,
+        contrary=lambda net: net.worst(OFF) <= net.chance,
         words="loss over that of guessing",
     ),
     Question(
@@ -258,6 +277,7 @@ QUESTIONS = (
         needs=[SINGLE],
         measure=lambda net: net.least(SINGLE) / net.worst(BEFORE),
         holds=lambda net: net.least(SINGLE) >= 100 * net.worst(BEFORE),
+        contrary=lambda net: net.least(SINGLE) <= net.worst(BEFORE),
         words="least loss after over loss before",
     ),
     Question(
@@ -272,6 +292,7 @@ QUESTIONS = (
         needs=[LINE],
         measure=lambda net: net.times(LINE),
         holds=lambda net: net.times(LINE) <= 2,
+        contrary=lambda net: net.times(LINE) >= MUCH,
         words="loss after over loss before",
     ),
     Question(
@@ -286,6 +307,7 @@ QUESTIONS = (
         needs=[ZERO, MEAN],
         measure=lambda net: max(net.times(ZERO), net.times(MEAN)),
         holds=lambda net: max(net.times(ZERO), net.times(MEAN)) <= 10,
+        contrary=lambda net: max(net.times(ZERO), net.times(MEAN)) >= MUCH,
         words="loss after over loss before",
     ),
     Question(
@@ -300,6 +322,7 @@ QUESTIONS = (
         needs=[NO_HEADS],
         measure=lambda net: net.worst(NO_HEADS) / net.chance,
         holds=lambda net: net.worst(NO_HEADS) > net.chance,
+        contrary=lambda net: net.worst(NO_HEADS) <= net.chance,
         words="loss over that of guessing",
     ),
     Question(
@@ -314,6 +337,7 @@ QUESTIONS = (
         needs=[NO_STREAM],
         measure=lambda net: net.worst(NO_STREAM) / net.chance,
         holds=lambda net: net.worst(NO_STREAM) > net.chance,
+        contrary=lambda net: net.worst(NO_STREAM) <= net.chance,
         words="loss over that of guessing",
     ),
 )
@@ -333,7 +357,8 @@ def _finding(question: Question, networks: Sequence[Network], scale: str) -> Fin
     holds = np.array([question.holds(net) for net in asked], dtype=bool)
     values = np.array([question.measure(net) for net in asked])
     sentence = f"holds for {holds.sum()} of {len(asked)} networks; {question.words}: {_range(values, question.share)}"
-    return by_seeds(question.claim, holds, scale=scale, sentence=sentence)
+    contrary = np.array([question.contrary(net) for net in asked], dtype=bool)
+    return by_seeds(question.claim, holds, contrary=contrary, scale=scale, sentence=sentence)
 
 
 def _range(values: np.ndarray, share: bool) -> str:

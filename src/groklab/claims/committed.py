@@ -1,29 +1,24 @@
-"""The verdicts that were committed with the results, and whether they still hold on the same data.
+"""The verdicts that were committed with the results: the file `claims.json` beside them.
 
-They stand in `claims.json` beside the results, written by `groklab.claims.page`. **The same data** is the same file to
-the byte, or a store or file of the same runs (equal settings, equal seeds, all ended). Whoever has other seeds, another
-length or another scale has other data, and is never compared. A claim **held** if it was reproduced or partly so; it no
-longer holds if its verdict is worse now: partly after reproduced, anything below after partly.
+Written by `groklab.claims.page`. Of every store or file it has the verdicts with their numbers, and of every claim of
+the ledger a digest of its words: what is claimed, how it is measured, and what counts. `comparing` says what of that
+still stands.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from groklab.claims.evidence import Evidence
 from groklab.errors import StoreError
-from groklab.findings import Finding
+from groklab.findings import Claim, Finding
 
 FILE = "claims.json"
 """The file's name."""
 FORMAT = 1
 """The newest format that is read, and the one that is written."""
-RANKS = {"reproduced": 2, "partly": 1}
-"""How well a claim stands; all other verdicts are 0."""
-GONE = "no longer among the claims"
-"""What is said instead of a verdict where the claim is not answered any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +33,8 @@ class Verdicts:
     """The file, seen from the folder of the results."""
     runs: str
     """Digest of the settings of its runs."""
+    sessions: str | None
+    """Digest of when they were trained; nothing where it does not say."""
     data: str | None
     """Digest of the file."""
     claims: Mapping[str, str]
@@ -45,77 +42,17 @@ class Verdicts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worse:
-    """A claim that held on the same data and no longer does."""
+class Committed:
+    """What such a file says."""
 
-    identifier: str
-    """The claim."""
-    study: str
-    """The study."""
-    scale: str
-    """Its scale."""
-    path: Path
-    """The store or file at which it no longer holds."""
-    before: str
-    """The committed verdict."""
-    now: str
-    """The verdict now."""
-    same: str
-    """What is the same: `data`, to the byte, or `runs`, their settings and seeds."""
-    sentence: str
-    """Why."""
-
-    @property
-    def line(self) -> str:
-        """All of it in one line."""
-        why = f": {self.sentence}" if self.sentence else ""
-        where = f"{self.study} at {self.scale} scale, {self.path}"
-        return f"{self.identifier} was {self.before} and is now {self.now} on the same {self.same} ({where}){why}"
-
-    def to_json(self) -> dict[str, str]:
-        """The same as a flat object."""
-        names = ("identifier", "study", "scale", "before", "now", "same", "sentence")
-        return {name: str(getattr(self, name)) for name in names} | {"path": str(self.path)}
+    verdicts: tuple[Verdicts, ...] = ()
+    """Of every store or file."""
+    wording: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Digest of the words of every claim of the ledger."""
 
 
-def worse(evidence: Evidence, before: Iterable[Verdicts]) -> list[Worse]:
-    """The claims that held in what was committed of the same data and do not hold in `evidence`."""
-    found: list[Worse] = []
-    for one in before:
-        bytes_equal = one.data is not None and one.data == evidence.data
-        runs_equal = one.runs == evidence.runs and evidence.ended == evidence.count
-        if (one.study, one.scale) == (evidence.study, evidence.scale) and (bytes_equal or runs_equal):
-            now = {finding.claim.identifier: finding for finding in evidence.findings}
-            found += [
-                _worse(evidence, name, verdict, now.get(name), "data" if bytes_equal else "runs")
-                for name, verdict in one.claims.items()
-                if _fell(verdict, now.get(name), judged=not bytes_equal)
-            ]
-    return list({one.identifier: one for one in found}.values())
-
-
-def _fell(before: str, now: Finding | None, *, judged: bool) -> bool:
-    """Whether a verdict fell; with `judged` only if there is one: a store of the same runs may have measured less."""
-    if judged and now is not None and now.verdict == "not run":
-        return False
-    return RANKS.get(before, 0) > (RANKS.get(now.verdict, 0) if now else 0)
-
-
-def _worse(evidence: Evidence, identifier: str, before: str, now: Finding | None, same: str) -> Worse:
-    return Worse(
-        identifier=identifier,
-        study=evidence.study,
-        scale=evidence.scale,
-        path=evidence.path,
-        before=before,
-        now=now.verdict if now else GONE,
-        same=same,
-        sentence=now.sentence if now else "",
-    )
-
-
-def committed_for(path: Path) -> tuple[Verdicts, ...]:
-    """The verdicts committed for what lies at a path: of the nearest `claims.json` in its folder or the one above.
+def committed_for(path: Path) -> Committed:
+    """What was committed of what lies at a path: the nearest `claims.json` in its folder or the one above.
 
     Where there is none it is that of the results that groklab's own source lies beside; an installed package has none.
     """
@@ -126,11 +63,11 @@ def committed_for(path: Path) -> tuple[Verdicts, ...]:
             found = load(folder / FILE)
             if found is not None:
                 return found
-    return ()
+    return Committed()
 
 
-def load(path: Path) -> tuple[Verdicts, ...] | None:
-    """The verdicts in such a file; nothing where it is a file of something else.
+def load(path: Path) -> Committed | None:
+    """What such a file says; nothing where it is a file of something else.
 
     Raises `StoreError` for a damaged one, and one of a newer format.
     """
@@ -141,22 +78,28 @@ def load(path: Path) -> tuple[Verdicts, ...] | None:
         if plain["format"] > FORMAT:
             newer = f"it has format {plain['format']}, this groklab reads up to {FORMAT}"
             raise StoreError(f"{path}: {newer}; install a newer groklab")
-        return tuple(_verdicts(one) for one in plain["verdicts"])
+        wording: Mapping[str, Any] = plain.get("wording", {})
+        return Committed(
+            verdicts=tuple(_verdicts(one) for one in plain["verdicts"]),
+            wording={name: str(digest) for name, digest in wording.items()},
+        )
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error.strerror or error}); mend or remove it") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path} holds no verdicts that can be read; take it from version control again") from error
 
 
-def text(found: Sequence[Evidence], folder: Path) -> str:
-    """What the file says of this evidence, a line a claim."""
+def text(found: Sequence[Evidence], claims: Iterable[Claim], folder: Path) -> str:
+    """What the file says of this evidence and of all claims, a line a claim."""
     parts: list[str] = []
     for one in found:
         head = {"study": one.study, "scale": one.scale, "place": _place(one.path, folder)}
-        head |= {"runs": one.runs, "data": one.data}
-        claims = ",\n".join(f"  {json.dumps(finding.claim.identifier)}: {_said(finding)}" for finding in one.findings)
-        parts.append(f'{json.dumps(head).removesuffix("}")}, "claims": {{\n{claims}\n}}}}')
-    return f'{{"format": {FORMAT}, "verdicts": [\n' + ",\n".join(parts) + "\n]}\n"
+        head |= {"runs": one.runs, "sessions": one.sessions, "data": one.data}
+        verdicts = ",\n".join(f"  {json.dumps(finding.claim.identifier)}: {_said(finding)}" for finding in one.findings)
+        parts.append(f'{json.dumps(head).removesuffix("}")}, "claims": {{\n{verdicts}\n}}}}')
+    wording = ",\n".join(f"  {json.dumps(claim.identifier)}: {json.dumps(claim.wording)}" for claim in claims)
+    every = ",\n".join(parts)
+    return f'{{"format": {FORMAT}, "verdicts": [\n{every}\n], "wording": {{\n{wording}\n}}}}\n'
 
 
 def _said(finding: Finding) -> str:
@@ -176,6 +119,7 @@ def _verdicts(plain: Mapping[str, Any]) -> Verdicts:
         scale=str(plain["scale"]),
         place=str(plain["place"]),
         runs=str(plain["runs"]),
+        sessions=plain.get("sessions"),
         data=plain["data"],
         claims={name: str(one["verdict"]) for name, one in plain["claims"].items()},
     )

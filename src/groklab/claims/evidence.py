@@ -24,6 +24,8 @@ class Evidence:
     """Where it lies."""
     runs: str
     """Digest of the settings of its runs: the same for everybody who runs the same."""
+    sessions: str | None
+    """Digest of when its runs were trained: another for everybody who trains them; nothing where it is not known."""
     data: str | None
     """Digest of the file; nothing for a store, which is many files and may still grow."""
     count: int
@@ -51,6 +53,7 @@ def evidence_of(path: Path) -> Evidence:
             scale=apart.scale,
             path=path,
             runs=_digest(apart.digests),
+            sessions=None,
             data=_bytes(path),
             count=len(apart.networks),
             ended=len(apart.networks),
@@ -64,6 +67,8 @@ def evidence_of(path: Path) -> Evidence:
             scale=scale,
             path=path,
             runs=_digest([simulation.STUDY]),
+            # Nothing in it is left to chance: there is one such sample.
+            sessions=_digest([]),
             data=_bytes(path),
             count=0,
             ended=0,
@@ -76,6 +81,7 @@ def evidence_of(path: Path) -> Evidence:
         scale=record.scale,
         path=path,
         runs=_digest([run.digest for run in record.runs]),
+        sessions=_digest(sorted(str(session.get("started")) for session in record.provenance)),
         data=_bytes(path) if path.is_file() else None,
         count=len(statuses),
         ended=sum(status.ended for status in statuses),

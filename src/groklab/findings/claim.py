@@ -1,14 +1,21 @@
 """What somebody claims, written down before the run, and what was found of it."""
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Verdict = Literal["reproduced", "partly", "not reproduced", "contradicted", "not tested at this scale", "not run"]
+RANKS = {"reproduced": 2, "partly": 1}
+"""How well a claim stands; all other verdicts are 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One claim of a paper. Stands in the file of the study that tests it, and is not changed after the run."""
+    """One claim of a paper. Stands in the file of the study that tests it, and is not changed after the run.
+
+    Where it had to be, `since` says so, and `results/claims.json` lets no change by unnoticed.
+    """
 
     identifier: str
     """Short and lasting, such as `nanda.excluded-rises`."""
@@ -22,6 +29,13 @@ class Claim:
     """How it is measured."""
     criterion: str
     """What counts as reproduced."""
+    since: str = ""
+    """What was changed of it, or that it was added, after a first look at its runs; nothing where nothing was."""
+
+    @property
+    def wording(self) -> str:
+        """Digest of what is claimed, how it is measured and what counts as reproduced: another where one is changed."""
+        return hashlib.sha256(json.dumps([self.claim, self.how, self.criterion]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +57,7 @@ class Finding:
     units: str = "1"
     """Unit of the value and its interval."""
     seeds: int = 0
-    """Networks it rests on."""
+    """Networks it rests on; seeds, each with all its networks, where the interval is drawn over seeds."""
     scale: str = ""
     """The scale they were trained at."""
 
@@ -51,3 +65,8 @@ class Finding:
         """Everything as one flat object: the claim's fields, then the finding's."""
         mine = asdict(self)
         return mine.pop("claim") | mine
+
+
+def fell(before: str, now: str) -> bool:
+    """Whether a verdict is worse than one before it: from reproduced to partly, from either to anything else."""
+    return RANKS.get(before, 0) > RANKS.get(now, 0)

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from groklab.findings.analysis import Analysis
-from groklab.findings.claim import Finding
+from groklab.findings.claim import Claim, Finding
 from groklab.findings.provenance import cost_rows, provenance_lines, run_command
 from groklab.findings.varied import settings_tables
 from groklab.findings.words import markdown, measured, words
 from groklab.record import Record
 from groklab.studies.study import Experiment
 
+STAR = " *"
+"""Follows the verdict of a claim that was changed or added after a first look at its runs."""
 MADE = "<!-- Made by `make docs` from results/: change those, or the study's file, not this page. -->\n"
 """What every page begins with."""
 
@@ -48,7 +50,7 @@ def study_page(scales: Mapping[str, Shown], charts: Charts) -> str:
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
-    """A row a finding: claim, published, scale, measured, seeds, verdict, sentence."""
+    """A row a finding: claim, published, scale, measured, networks, verdict, sentence."""
     return [
         (
             f"`{finding.claim.identifier}`: {finding.claim.claim}",
@@ -56,7 +58,7 @@ def finding_rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
             finding.scale,
             measured(finding) or "-",
             str(finding.seeds) if finding.seeds else "-",
-            f"**{finding.verdict}**",
+            f"**{finding.verdict}**{STAR if finding.claim.since else ''}",
             finding.sentence,
         )
         for finding in findings
@@ -77,16 +79,27 @@ def _findings(scales: Mapping[str, Shown]) -> str:
         return ""
     claims = {finding.claim.identifier: finding.claim for finding in found}
     ordered = [finding for name in claims for finding in found if finding.claim.identifier == name]
-    head = ("claim", "published", "scale", "measured [95% interval]", "seeds", "verdict", "in words")
+    head = ("claim", "published", "scale", "measured [95% interval]", "networks", "verdict", "in words")
     criteria = [
         f"- `{name}` ({claim.source}). Measured: {_sentence(claim.how)} Reproduced: {_sentence(claim.criterion)}"
+        f"{since(claim)}"
         for name, claim in claims.items()
     ]
+    starred = (
+        ", but for what *since the first look* says of those with a star" if any(map(since, claims.values())) else ""
+    )
     return (
         f"## Findings\n\n{markdown(head, finding_rows(ordered))}\n"
-        "How each is measured, and what counts as reproduced, decided before the runs; what was mended since stands "
-        "among the choices:\n\n" + "\n".join(criteria) + "\n"
+        "The column *networks* counts seeds, each with all its networks, where an interval is drawn over seeds. How "
+        f"each is measured, and what counts as reproduced, was written down before the runs{starred}:\n\n"
+        + "\n".join(criteria)
+        + "\n"
     )
+
+
+def since(claim: Claim) -> str:
+    """What follows the criterion of a claim that was changed or added after a first look at its runs."""
+    return f" *Since the first look:* {_sentence(claim.since)}" if claim.since else ""
 
 
 def _results(scale: str, one: Shown, charts: Sequence[tuple[str, str]], several: bool) -> str:

@@ -1,7 +1,5 @@
 """One record of the page: its sections in the order of reading."""
 
-import copy
-import functools
 import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool
 
-from groklab.report.explorer import explorer_data
 from groklab.report.extraction import Extraction, extracted
 from groklab.report.frame import grid
 from groklab.report.heading import heading, runs_bar, summary
@@ -26,24 +23,25 @@ from groklab.report.tables import glossary, provenance_table, runs_table, settin
 if TYPE_CHECKING:
     from groklab.record import Record
 
-CURVES_ROOM, EXPLORER_ROOM = 2_400_000, 2_500_000
-"""Bytes of all records' curves before they are packed, and of their explorers' data packed: with Plotly, below 8 MB."""
 MANY, FEW = 24, 8
 """Of more than `MANY` runs, `FEW` are drawn where there is much for each run."""
 
 
-def article(index: int, record: "Record", records: int = 1) -> str:
-    """A record's part of a page of so many records, data included; `index` sets its names apart from the others'."""
-    place, record = f"study-{index}", _read_once(record)
+def article(index: int, record: "Record", explorer: str, room: int) -> str:
+    """A record's part of a page, data included; `index` sets its names apart from those of other records.
+
+    `explorer` is its explorer's packed data, empty where it has none; `room` what its curves may take, in bytes before
+    they are packed.
+    """
+    place = f"study-{index}"
     metrics = labelled(record)
     runs = metrics.sizes["run"]
     few = metrics.isel(run=np.linspace(0, runs - 1, FEW).round().astype(int)) if runs > MANY else metrics
     drawn = panels(metrics, few)
     sweeps = list(sweep_panels(record)) if "arm" in metrics.coords else []
-    explorer = explorer_data(record, EXPLORER_ROOM // records)
-    figures = extracted({panel.name: panel.figure for panel in [*drawn, *sweeps]}, CURVES_ROOM // records)
+    figures = extracted({panel.name: panel.figure for panel in [*drawn, *sweeps]}, room)
     sections = [
-        _training(place, [panel for panel in drawn if panel.group == LEARNING], explorer is not None),
+        _training(place, [panel for panel in drawn if panel.group == LEARNING], bool(explorer)),
         *(
             _section(place, group, grid(place, [panel for panel in drawn if panel.group == group]))
             for group in dict.fromkeys(panel.group for panel in drawn)
@@ -62,17 +60,9 @@ def article(index: int, record: "Record", records: int = 1) -> str:
 {runs_bar(metrics)}
 {"".join(sections)}
 {_packed("curves", pack(figures.arrays, facts))}
-{_packed("explorer", pack(*explorer)) if explorer else ""}
+{_packed("explorer", explorer) if explorer else ""}
 </article>
 """
-
-
-def _read_once(record: "Record") -> "Record":
-    """The record as it is now: its dataset is read once, so that all sections show one moment of a running study."""
-    still = copy.copy(record)
-    # An attribute of the instance hides the method, for the record's own methods too.
-    vars(still)["metrics"] = functools.cache(record.metrics)
-    return still
 
 
 def _section(place: str, title: str, content: str) -> str:
@@ -125,6 +115,7 @@ def _facts(metrics: xr.Dataset, figures: Extraction, record: "Record") -> dict[s
     return {
         "study": record.study.replace("/", "-"),
         "figures": figures.figures,
+        "thinned": dict.fromkeys(figures.thinned, figures.points),
         "runs": [
             {"run": run, "name": name, "last": last, "phases": found}
             for run, name, last, found in zip(numbers, names, ends, phases_of(metrics), strict=True)

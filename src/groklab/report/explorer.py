@@ -2,14 +2,13 @@
 
 The explorer shows one-layer transformers without LayerNorm on tasks that are a cyclic group's product. It takes at most
 `RUNS` of a record's runs, evenly chosen (the first runs of a sweep are alike), and of each run's kept steps an even
-choice, first and last included, as many as the budget allows. Where the budget would leave fewer than `STEPS` steps a
-run, it takes fewer runs.
+choice, first and last included, as many as the budget allows (`rooms.affordable`).
 """
 
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +22,7 @@ from groklab.models import Transformer
 from groklab.models.settings import TransformerSettings
 from groklab.report.labels import labelled
 from groklab.report.packing import Quantised
+from groklab.report.rooms import EXPLORERS, Wanted, affordable, evenly
 from groklab.report.snapshots import Neuron, chosen_neurons, networks, packed, tables
 from groklab.report.style import run_names
 from groklab.store import Reader
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 RUNS = 8
 """Runs of one record at most."""
-STEPS = 24
-"""Steps of each run at least, where that many were kept and more than one run is shown."""
 NEURONS = 6
 """Neurons of each run whose activation is shown."""
 CIRCLES = 12
@@ -45,29 +43,35 @@ SPECTRA = ("embedding_norm", "neuron_logit_norm", "logit_cosine")
 CURVES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "trig_share")
 PHASES = {"memorisation": "memorisation", "circuit_formation": "circuit formation", "clean_up": "clean-up"}
 
-T = TypeVar("T")
 Packable = dict[str, np.ndarray | Quantised]
 
 
-def explorer_data(record: "Record", budget_bytes: int = 2_500_000) -> tuple[Packable, dict[str, Any]] | None:
-    """The explorer's arrays and facts, for `pack`; the packed text has at most about `budget_bytes` characters.
+def explorable(record: "Record") -> dict[int, list[int]]:
+    """The runs that the explorer can show, at most `RUNS`, by number, with the steps whose networks are kept.
+
+    None of a kept result, which has no networks.
+    """
+    if not is_store(record.path):
+        return {}
+    able = [run for run, one in enumerate(record.statuses) if one.state != "waiting" and _shown(record.runs[run])]
+    return {run: steps for run in evenly(able, RUNS) if (steps := record.steps(run))}
+
+
+def explorer_data(record: "Record", budget: int = EXPLORERS) -> tuple[Packable, dict[str, Any]] | None:
+    """The explorer's arrays and facts, for `pack`; the packed text has at most about `budget` characters.
 
     Nothing where no networks are kept (a kept result), or none that the explorer can show. For each run, by its number
     r, arrays `r.NAME`: measures by kept step (`CURVES`), by step and frequency (`SPECTRA`), the tables of
     `snapshots.tables` by step, and `r.trained`, 1 where a pair of elements (x, y) was trained on. Facts: `runs`, one
     entry a run, and `left_out`, one sentence on what the record has beyond that.
     """
-    # A kept result is a file, and has no networks.
-    if not is_store(record.path):
-        return None
-    able = [run for run, one in enumerate(record.statuses) if one.state != "waiting" and _shown(record.runs[run])]
-    kept = {run: steps for run in _evenly(able, RUNS) if (steps := record.steps(run))}
+    kept = explorable(record)
     if not kept:
         return None
     metrics = labelled(record)
     names = run_names(metrics)
     runs = [_Explored(record, run, steps, metrics, names[run]) for run, steps in kept.items()]
-    steps = _affordable(runs, budget_bytes)
+    steps = affordable({run.number: run.wanted for run in runs}, budget)
     runs = [run for run in runs if run.number in steps]
     rows: dict[int, list[Mapping[str, np.ndarray]]] = {run.number: [] for run in runs}
     by_number = {run.number: run for run in runs}
@@ -92,16 +96,20 @@ class _Explored:
         self.task = Task.of(self.settings.task)
         self.basis = Basis.of(self.task)
         self.trained = record.split(number).train_mask[self.basis.rows]
-        last = record.model(number, kept[-1])
-        assert isinstance(last, Transformer)
         self.values = self._measured(record)
-        spectrum = self.values["neuron_logit_norm" if self._has_neurons else "embedding_norm"][-1]
+        finite = np.flatnonzero(np.isfinite(self.values["logit_cosine"]).all(axis=-1))
+        # Of a run that diverged, the last network whose logits are numbers speaks for it.
+        place = int(finite[-1]) if len(finite) else -1
+        self.last = kept[place]
+        last = record.model(number, self.last)
+        assert isinstance(last, Transformer)
+        spectrum = self.values["neuron_logit_norm" if self._has_neurons else "embedding_norm"][place]
         self.key = [int(k) for k in np.flatnonzero(outliers(spectrum))]
         self.neurons: tuple[Neuron, ...] = chosen_neurons(last, self.task, self.basis, self.key, NEURONS)
         self.circles = self._circles()
-        row = packed([self.tables(last)])
-        self.bytes_a_step = sum(values.nbytes for values in row.values())
-        self.bytes_a_step += 4 * (len(SPECTRA) * len(self.basis.labels) + len(CURVES))
+        table_bytes = sum(values.nbytes for values in packed([self.tables(last)]).values())
+        measures = 4 * (len(SPECTRA) * len(self.basis.labels) + len(CURVES))
+        self.wanted = Wanted(kept=kept, bytes_a_step=table_bytes + measures, bytes_a_run=self.trained.size)
 
     def tables(self, model: Any) -> dict[str, np.ndarray]:
         return tables(model, self.task, self.basis, [one.number for one in self.neurons], self.circles)
@@ -138,6 +146,7 @@ class _Explored:
             "neurons": neurons,
             "activation": model.activation,
             "steps": list(steps),
+            "last": max((step for step in steps if step <= self.last), default=steps[0]),
             "phases": self._phases(),
         }
 
@@ -190,24 +199,6 @@ def _shown(run: Run) -> bool:
     model, structure = run.model, Task.of(run.task).group
     one_layer = isinstance(model, TransformerSettings) and model.layers == 1 and not model.layer_norm
     return one_layer and structure is not None and isinstance(structure.group, Cyclic) and structure.group.order > 2
-
-
-def _affordable(runs: Sequence[_Explored], budget_bytes: int) -> dict[int, list[int]]:
-    """Which steps of which runs, by the number of the run."""
-    # Base64 has 4 characters for 3 bytes; deflating saves little on numbers like these, and is not counted on.
-    room = budget_bytes * 3 / 4
-    for count in range(len(runs), 0, -1):
-        some = _evenly(runs, count)
-        steps = int((room - sum(run.trained.size for run in some)) / sum(run.bytes_a_step for run in some))
-        if steps >= STEPS or all(steps >= len(run.kept) for run in some) or count == 1:
-            return {run.number: _evenly(run.kept, max(2, steps)) for run in some}
-    raise AssertionError("there is at least one run")
-
-
-def _evenly(values: Sequence[T], count: int) -> list[T]:
-    """At most so many of the values, evenly chosen in their order, with both ends if there is room for two."""
-    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), count)).round().astype(int))
-    return [values[place] for place in places]
 
 
 def _left_out(record: "Record", runs: Sequence[_Explored], steps: Mapping[int, Sequence[int]]) -> str:

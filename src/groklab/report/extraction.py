@@ -32,6 +32,8 @@ class Extraction:
     """The numbers, float32 or int32."""
     points: int | None = None
     """How many points each line was thinned to; nothing where all are there."""
+    thinned: list[str] = field(default_factory=list)
+    """The figures that have fewer points than were drawn."""
 
     @property
     def nbytes(self) -> int:
@@ -119,14 +121,16 @@ def _extracted(plain: Mapping[str, dict[str, Any]], points: int | None) -> Extra
     for name, figure in plain.items():
         traces = figure["data"]
         if points is not None:
-            traces = [_shortened(trace, points) for trace in traces]
+            traces = [_shortened(trace, points) for trace in figure["data"]]
+            if any(one is not other for one, other in zip(traces, figure["data"], strict=True)):
+                found.thinned.append(name)
         facts = {"data": [take(trace) for trace in traces], "layout": take(figure["layout"])}
         found.figures[name] = facts
     return found
 
 
 def _shortened(trace: dict[str, Any], points: int) -> dict[str, Any]:
-    if _is_line(trace):
+    if _is_line(trace) and len(trace["y"]) > points:
         kept = thinned(np.asarray(trace["y"], float), points)
         return trace | {axis: trace[axis][kept] for axis in ("x", "y")}
     if trace.get("type") == "heatmap" and len(trace["x"]) > points:

@@ -49,7 +49,12 @@ def runs_bar(metrics: xr.Dataset) -> str:
         for run, name in zip(metrics["run"].values.tolist(), names, strict=True)
     )
     chosen = f'<label class="focus">phases of <select class="run-focus">{options}</select></label>'
-    every = '<button type="button" data-runs="all">all</button>' if len(groups) > 1 else ""
+    every = (
+        '<button type="button" data-runs="all">all</button>'
+        '<button type="button" class="alone" title="hide all but the run in view">only the one in view</button>'
+        if len(groups) > 1
+        else ""
+    )
     how = "click: show or hide; double click: this one alone"
     return (
         f'<div class="runs-bar" role="group" aria-label="runs">{chosen}'

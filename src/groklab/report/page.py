@@ -5,17 +5,18 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from groklab.errors import StoreError
+from groklab.figures.snapshot import Snapshot
+from groklab.record import Record
 from groklab.report.article import article
+from groklab.report.explorer import explorable, explorer_data
 from groklab.report.library import plotly_deflated, policy, scripts, styles
+from groklab.report.packing import pack
+from groklab.report.rooms import EXPLORERS, curves_room
 
-if TYPE_CHECKING:
-    from groklab.record import Record
 
-
-def write_page(records: "Sequence[Record]", path: str | Path) -> Path:
+def write_page(records: Sequence[Record], path: str | Path) -> Path:
     """Writes one page of all records to `path`, and returns it. An older page there is replaced in one step.
 
     Raises `StoreError` when the file cannot be written.
@@ -40,8 +41,10 @@ def write_page(records: "Sequence[Record]", path: str | Path) -> Path:
     return target
 
 
-def page(records: "Sequence[Record]") -> str:
+def page(records: Sequence[Record]) -> str:
     """The page's HTML. Its script takes an article to life by `groklab.mount` and leaves it by `groklab.unmount`."""
+    # All sections of a record show one moment of it; a record of another kind, as a snapshot is, stands still itself.
+    records = [Snapshot(record.path) if type(record) is Record else record for record in records]
     names = [f"{record.study}, {record.scale} scale" for record in records]
     title = names[0] if len(names) == 1 else f"{len(names)} studies"
     links = "".join(
@@ -49,7 +52,12 @@ def page(records: "Sequence[Record]") -> str:
         for index, (name, record) in enumerate(zip(names, records, strict=True))
     )
     menu = f'<nav aria-label="studies">{links}</nav>' if len(names) > 1 else ""
-    articles = "".join(article(index, record, len(records)) for index, record in enumerate(records))
+    explorers = _explorers(records)
+    room = curves_room(len(plotly_deflated()) + sum(map(len, explorers))) // max(1, len(records))
+    articles = "".join(
+        article(index, record, explorer, room)
+        for index, (record, explorer) in enumerate(zip(records, explorers, strict=True))
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -72,3 +80,13 @@ def page(records: "Sequence[Record]") -> str:
 </body>
 </html>
 """
+
+
+def _explorers(records: Sequence[Record]) -> list[str]:
+    """Each record's explorer, packed; empty where it has none. Those that have one share the room."""
+    able = [bool(explorable(record)) for record in records]
+    found = [
+        explorer_data(record, EXPLORERS // sum(able)) if shown else None
+        for record, shown in zip(records, able, strict=True)
+    ]
+    return [pack(*data) if data else "" for data in found]

@@ -6,7 +6,7 @@
   const words = bar.querySelector("[role=status]"), age = bar.querySelector(".live-age");
   const said = (root, name) => root.querySelector(`meta[name="groklab-${name}"]`)?.content ?? "";
 
-  let shown = said(document, "version");
+  let shown = said(document, "version"), broken = null;
   let latest = null, latestTag = "", pageTag = "";
   let clock = 0;  // by how much the server's clock is ahead, in milliseconds
   let wait = EVERY, timer = null, asking = false;
@@ -37,13 +37,21 @@
 
   const sayLatest = () => {
     const { problem, runs, ended } = latest;
-    if (problem) say("lost", `cannot be read now: ${problem}`);
+    if (problem) say("failed", `cannot be read now: ${problem}`);
+    else if (broken === shown) say("failed", "this commit could not be shown without a reload");
     else if (runs && runs === ended) say("ended", "ended");
     else say("following", "following");
   };
 
-  const ask = (place, tag, patience) =>
-    fetch(place, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store", signal: AbortSignal.timeout(patience) });
+  // Only what never came is a lost connection; why the server refuses, it says in one line.
+  const ask = async (place, tag, patience) => {
+    const headers = tag ? { "If-None-Match": tag } : {};
+    const asked = fetch(place, { headers, cache: "no-store", signal: AbortSignal.timeout(patience) });
+    const lost = () => { throw new Error("connection lost, trying again", { cause: "lost" }); };
+    const answer = await asked.catch(lost), text = await answer.text().catch(lost);
+    if (answer.ok || answer.status === 304) return { answer, text };
+    throw new Error(`the server says: ${text.trim().split("\n")[0].slice(0, 200) || answer.status}; trying again`);
+  };
 
   // A slider that is held must not vanish under the finger.
   let held = false;
@@ -71,14 +79,13 @@
     old.replaceWith(article);
     await window.groklab?.mount?.(article);
     const again = way && at(way, article);
-    if (again?.tagName === kind) again.focus({ preventScroll: true });
+    if (again && again.tagName === kind) again.focus({ preventScroll: true });
   };
 
   const renew = async () => {
-    const answer = await ask("./", pageTag, DRAWING);
+    const { answer, text } = await ask("./", pageTag, DRAWING);
     if (answer.status === 304) return;
-    if (!answer.ok) throw new Error(answer.statusText);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = new DOMParser().parseFromString(text, "text/html");
     pageTag = answer.headers.get("etag") ?? "";
     if (said(fresh, "version") === shown) return;
     const articles = [...fresh.querySelectorAll("main article")].map((one) => [document.getElementById(one.id), one]);
@@ -90,11 +97,19 @@
     await released();
     const main = document.querySelector("main"), top = window.scrollY;
     main.style.minHeight = `${main.offsetHeight}px`;
-    for (const [old, one] of articles) await swap(old, one);
+    // What fails once is not tried again before there is another page.
+    shown = said(fresh, "version");
+    for (const [old, one] of articles) {
+      try {
+        await swap(old, one);
+      } catch (error) {
+        console.error(error);
+        broken = shown;
+      }
+    }
     window.scrollTo({ top, behavior: "instant" });
     setTimeout(() => { main.style.minHeight = ""; }, 2000);
-    shown = said(fresh, "version");
-    tick();
+    sayLatest();
   };
 
   const follow = async () => {
@@ -102,17 +117,18 @@
     if (document.hidden || asking) return;
     asking = true;
     try {
-      const answer = await ask("version", latestTag, PATIENCE);
-      if (answer.status === 200) {
-        latest = await answer.json();
+      const { answer, text } = await ask("version", latestTag, PATIENCE);
+      if (answer.status !== 304) {
+        latest = JSON.parse(text);
         latestTag = answer.headers.get("etag") ?? "";
-      } else if (answer.status !== 304) throw new Error(answer.statusText);
+      }
       clock = Date.parse(answer.headers.get("date")) - Date.now() || 0;
       sayLatest();
       if (latest.version !== shown && !latest.problem) await renew();
       wait = EVERY;
-    } catch {
-      say("lost", "connection lost, trying again");
+    } catch (error) {
+      if (error.cause === "lost") say("lost", error.message);
+      else say("failed", error.message);
       wait = Math.min(2 * wait, SELDOM);
     } finally {
       asking = false;

@@ -60,18 +60,22 @@ function controlRuns(article, queue) {
     stateChange(article.id, { hide: [...page.hidden].sort((a, b) => a - b).join(".") });
     if (drawn) queue.changed();
   };
+  const alone = (button) => {
+    page.hidden.clear();
+    for (const other of buttons) if (other !== button) runsOf(other).forEach((run) => page.hidden.add(run));
+    show();
+  };
   for (const button of buttons) {
     button.addEventListener("click", () => {
       const hidden = runsOf(button).every((run) => page.hidden.has(run));
       for (const run of runsOf(button)) hidden ? page.hidden.delete(run) : page.hidden.add(run);
       show();
     });
-    button.addEventListener("dblclick", () => {
-      page.hidden.clear();
-      for (const other of buttons) if (other !== button) runsOf(other).forEach((run) => page.hidden.add(run));
-      show();
-    });
+    button.addEventListener("dblclick", () => alone(button));
   }
+  article.querySelector(".runs-bar .alone")?.addEventListener("click", () => {
+    alone(buttons.find((button) => runsOf(button).includes(page.run)));
+  });
   article.querySelector("[data-runs=all]")?.addEventListener("click", () => {
     page.hidden.clear();
     show();

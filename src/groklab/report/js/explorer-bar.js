@@ -15,7 +15,7 @@ function explorerBar(explorer) {
 <input type="range" min="0" step="1" aria-label="Step of training"></div>
 <output class="where"></output>
 <label${explorer.runs.length > 1 ? "" : " hidden"}><select data-state="run" aria-label="Run">${runs.join("")}</select></label>
-<p class="sr" role="status"></p>`;
+<p class="lacking" role="status" hidden></p><p class="sr said" role="status"></p>`;
   settings.className = "explorer-settings";
   settings.innerHTML = `
 <label>play <select class="speed" aria-label="Speed of play">${speeds.join("")}</select></label>
@@ -23,7 +23,7 @@ function explorerBar(explorer) {
     `<option value="step">fit each step</option></select></label>`;
   const part = (selector) => element.querySelector(selector) ?? settings.querySelector(selector);
   const selects = [part("[data-state=run]"), part("[data-state=scale]")];
-  const slider = part("input"), where = part(".where"), status = part("[role=status]"), speed = part(".speed");
+  const slider = part("input"), where = part(".where"), status = part(".said"), speed = part(".speed");
   const go = (index) => explorer.set({ step: explorer.run.facts.steps[index] });
   const playing = explorerPlaying(explorer, () => Number(speed.value), part(".play"));
   slider.addEventListener("input", () => { playing.stop(); go(Number(slider.value)); }, { signal });
@@ -40,6 +40,9 @@ function explorerBar(explorer) {
     slider.setAttribute("aria-valuetext", words.said);
     where.innerHTML = words.shown;
     for (const select of selects) select.value = String(explorer.state[select.dataset.state]);
+    part(".lacking").hidden = explorer.lacking === null;
+    part(".lacking").textContent = explorer.lacking === null ? ""
+      : `Run ${explorer.lacking} is in view, and is not in the explorer: here is ${facts.name}.`;
     if (facts !== show.facts) part(".phases").innerHTML = explorerPhases((show.facts = facts));
     // A reader hears where the slider stopped, not each step that it passed.
     clearTimeout(saying);
@@ -97,8 +100,9 @@ function explorerPhase(facts, step) {
 function explorerWords(explorer) {
   const { run, at, state } = explorer, phase = explorerPhase(run.facts, state.step);
   const value = (name) => run.part(name, at)[0];
-  const step = chartNumber(state.step), loss = `${chartNumber(value("test_loss"))} nats`;
-  const accuracy = `${chartNumber(100 * value("test_accuracy"))} %`;
+  const known = (number, unit) => `${chartNumber(number)}${Number.isFinite(number) ? ` ${unit}` : ""}`;
+  const step = chartNumber(state.step), loss = known(value("test_loss"), "nats");
+  const accuracy = known(100 * value("test_accuracy"), "%");
   return {
     said: [`step ${step}`, phase, `test loss ${loss}`, `test accuracy ${accuracy}`].filter(Boolean).join(", "),
     shown: `<b>step ${step}</b>${phase ? ` <span class="phase">${phase}</span>` : ""} ` +

@@ -56,11 +56,16 @@ function explorerInOrder(run) {
   return Object.values(run.facts.elements).every((tokens) => tokens.every((token, place) => token === place));
 }
 
+// The last network, in words: of a run that diverged the last whose logits are numbers.
+function explorerLast({ facts: { last, steps } }) {
+  return last === steps.at(-1) ? "the last network" : `the network at step ${chartNumber(last)}, the last before it diverged`;
+}
+
 // The places of the frequencies that the figures single out: the key ones of the last network, or else, five that are
 // strongest in its logits.
 function explorerKeys(run) {
   if (run.keys) return run.keys;
-  const { labels, key, steps } = run.facts, last = run.part("logit_cosine", steps.length - 1);
+  const { labels, key, steps } = run.facts, last = run.part("logit_cosine", steps.indexOf(run.facts.last));
   const strongest = labels.map((_, place) => place).sort((i, j) => Math.abs(last[j]) - Math.abs(last[i]));
   run.keys = key.length ? key.map((label) => labels.indexOf(label)) : strongest.slice(0, 5).sort((i, j) => i - j);
   return run.keys;

@@ -40,9 +40,10 @@ function explorerPair(explorer) {
       legend.innerHTML = found.places.map((place, n) => `<span>${explorerSample(n)} k = ${labels[place]}, α = ${chartNumber(found.alpha[place])}</span>`).join("");
       parts.caption.querySelector(".elements").textContent = explorerInOrder(explorer.run) ? "" : "; a, b and c stand for their elements of the group";
       const share = (places) => `${chartNumber(100 * networkShare(explorer.run, explorer.at, places))} %`;
-      parts.caption.querySelector(".share").textContent = `At this step these ${found.places.length} cosines are ${share(found.places)} of the ` +
-        `variance of the logits, those of all frequencies ${share(labels.map((_, place) => place))}; the rest is not drawn.` +
-        (key.length ? "" : " The last network has no key frequency: drawn are the five that are largest in it.");
+      const shares = () => `At this step these ${found.places.length} cosines are ${share(found.places)} of the ` +
+        `variance of the logits, those of all frequencies ${share(labels.map((_, place) => place))}; the rest is not drawn.`;
+      parts.caption.querySelector(".share").textContent = (found.finite ? shares() : "At this step the logits are not finite.") +
+        (key.length ? "" : ` There is no key frequency in ${explorerLast(explorer.run)}: drawn are the five that are largest in it.`);
     },
   };
 }
@@ -74,21 +75,25 @@ function explorerPairInputs(explorer, controls) {
   });
 }
 
-// The waves and their sum at the state's pair, the right answer's place and the place where the sum is largest.
+// The waves and their sum at the state's pair, whether it is finite, the right answer's place and the place where the
+// sum is largest.
 function explorerSum(explorer) {
   const { run, at, state } = explorer, { elements, order: n } = run.facts, places = explorerKeys(run);
   const [x, y] = [elements.a.indexOf(state.a), elements.b.indexOf(state.b)];
   const { waves, sum, alpha } = networkCosines(run, at, x, y, places);
   const best = sum.indexOf(Math.max(...sum)), right = (x + y) % n;
   const others = Math.max(...sum.filter((_, z) => z !== right));
-  return { places, waves, sum, alpha, best, right, lead: sum[right] - others, trained: run.part("trained", x, y)[0] === 1 };
+  return {
+    places, waves, sum, alpha, best, right, lead: sum[right] - others, finite: sum.every(Number.isFinite),
+    trained: run.part("trained", x, y)[0] === 1,
+  };
 }
 
-function explorerResult(explorer, { sum, best, right, lead, trained }) {
+function explorerResult(explorer, { sum, best, right, lead, trained, finite }) {
   const { facts } = explorer.run, { a, b } = explorer.state, { answer } = facts.elements;
   const task = facts.formula.replace(/\b[xy]\b/g, (name) => (name === "x" ? a : b));
-  const good = best === right && lead > 0;
-  const said = sum.every((value) => value === sum[0]) ? "the sum is flat"
+  const good = finite && best === right && lead > 0;
+  const said = !finite ? "the sum is not finite" : sum.every((value) => value === sum[0]) ? "the sum is flat"
     : good ? `the sum says ${answer[best]}, by ${chartNumber(lead)} nats` : `the sum says ${answer[best]}`;
   return `<b>${chartEscaped(task)} = ${answer[right]}</b> <span class="${good ? "good" : "bad"}">${good ? "✓" : "✗"} ${said}</span> ` +
     `<span class="split">pair ${trained ? "trained on" : "not trained on"}</span>`;
@@ -99,7 +104,7 @@ function explorerSample(n) {
     `stroke-width="2" stroke-dasharray="${dashOfKey(n)}"/></svg>`;
 }
 
-function explorerWaves(explorer, { places, waves, sum, best, right }, width) {
+function explorerWaves(explorer, { places, waves, sum, best, right, finite }, width) {
   const { run, state } = explorer, { order: n, elements, steps } = run.facts;
   // The sum depends on a + b - c alone, so that one pair has the range of all.
   const bounds = () => steps.flatMap((_, at) => {
@@ -112,7 +117,7 @@ function explorerWaves(explorer, { places, waves, sum, best, right }, width) {
     x: { low: 0, high: n - 1, title: "answer c (token)", ticks: [] },
     y: { low, high, title: "logit (nats)" },
   });
-  const path = (values) => Array.from(values, (v, z) => `${frame.px(z).toFixed(1)},${frame.py(Number.isFinite(v) ? v : 0).toFixed(1)}`).join(" ");
+  const path = (values) => Array.from(values, (v, z) => `${frame.px(z).toFixed(1)},${frame.py(v).toFixed(1)}`).join(" ");
   const end = frame.top + frame.height, parts = [frame.axes];
   for (const z of chartTicks(0, n - 1, frame.width / 55).map(Math.round)) {
     parts.push(chartLine(frame.px(z), end, frame.px(z), end + 4, "var(--soft)"), chartText(frame.px(z), end + 16, elements.answer[z]));
@@ -122,6 +127,10 @@ function explorerWaves(explorer, { places, waves, sum, best, right }, width) {
   parts.push(chartText(at, frame.top - 8, `right: ${elements.answer[right]}`, {
     anchor: right < 0.15 * n ? "start" : right > 0.85 * n ? "end" : "middle", size: 12, fill: "var(--good)", more: 'font-weight="700"',
   }));
+  if (!finite) {
+    parts.push(chartText(frame.left + frame.width / 2, frame.top + frame.height / 2, "not finite", { size: 14 }));
+    return { frame, svg: chartSvg(width, 300, parts.join(""), `The logits at step ${state.step} are not finite`) };
+  }
   waves.forEach((wave, order) => parts.push(`<polyline points="${path(wave)}" fill="none" stroke="${colourOfKey(order)}" ` +
     `stroke-width="1.6" stroke-dasharray="${dashOfKey(order)}"/>`));
   parts.push(`<polyline points="${path(sum)}" fill="none" stroke="var(--ink)" stroke-width="3" stroke-linejoin="round"/>`);

@@ -87,7 +87,8 @@ function explorerShowPairs(explorer, given, picture, values) {
   pictureShow(picture, values, {
     columns: n, rows: n, high: explorer.state.scale === "training" && given.whole ? given.whole : most, x: axis("a"), y: axis("b"), bar: given.unit,
     marks: [[elements.a.indexOf(state.a), elements.b.indexOf(state.b)]],
-    label: `${given.words()} over all pairs (a, b) at step ${state.step}: ${chartNumber(low)} to ${chartNumber(most)}, mean ${chartNumber(mean)}`,
+    label: `${given.words()} over all pairs (a, b) at step ${state.step}: ` +
+      (Number.isFinite(mean) ? `${chartNumber(low)} to ${chartNumber(most)}, mean ${chartNumber(mean)}` : "not finite"),
   });
 }
 

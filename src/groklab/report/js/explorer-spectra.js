@@ -48,8 +48,8 @@ function explorerSpectrum(explorer, name) {
       parts.chart.innerHTML = svg;
       const { key } = explorer.run.facts;
       parts.caption.querySelector(".key-words").textContent = key.length
-        ? `Coloured, with their number: the key frequencies of the last network, ${key.join(", ")}.`
-        : "The last network has no key frequency; coloured are the five with the largest cosines.";
+        ? `Coloured, with their number: the key frequencies of ${explorerLast(explorer.run)}, ${key.join(", ")}.`
+        : `There is no key frequency in ${explorerLast(explorer.run)}; coloured are the five with the largest cosines.`;
     },
   };
 }

@@ -4,7 +4,9 @@
 // k, head, operand, neuron, a, b and scale; what does not fit is ignored. The answer has state(), set(state), destroy().
 function mountExplorer(root, unpacked, state = {}) {
   const runs = unpacked.meta.runs.map((facts) => explorerRun(facts, unpacked.arrays));
-  const explorer = { root, runs, state: explorerCleaned(runs, {}, state), ending: new AbortController() };
+  const explorer = {
+    root, runs, state: explorerCleaned(runs, {}, state), lacking: explorerLacking(runs, state.run), ending: new AbortController(),
+  };
   Object.defineProperties(explorer, {
     run: { get: () => runs.find((run) => run.facts.run === explorer.state.run) },
     at: { get: () => explorer.run.facts.steps.indexOf(explorer.state.step) },
@@ -17,11 +19,12 @@ function mountExplorer(root, unpacked, state = {}) {
   ];
   const drawing = explorerDrawing(explorer, views);
   explorer.set = (changes) => {
-    const before = explorer.state;
+    const before = explorer.state, lacked = explorer.lacking;
+    explorer.lacking = explorerLacking(runs, changes.run, lacked);
     explorer.state = explorerCleaned(runs, before, changes);
     const changed = Object.keys(explorer.state).filter((name) => explorer.state[name] !== before[name]);
+    if (changed.length || explorer.lacking !== lacked) bar.show();
     if (!changed.length) return;
-    bar.show();
     drawing.all();
     explorerTell(explorer, changed.includes("run") || changed.includes("step"));
   };
@@ -56,6 +59,13 @@ function explorerRun(facts, arrays) {
   return { facts, part, has: (name) => of(name) !== undefined, all: (name) => of(name).data, limits: new Map() };
 }
 
+// The number of a run that was asked for and is not here; null where there is no such.
+function explorerLacking(runs, asked, before = null) {
+  if (asked === undefined || asked === null || asked === "") return before;
+  const run = Number(asked);
+  return Number.isInteger(run) && !runs.some((one) => one.facts.run === run) ? run : null;
+}
+
 // The state after changes: each part as asked for where it fits, else as before, else a fitting one.
 function explorerCleaned(runs, before, changes) {
   const asked = Object.fromEntries(Object.entries(changes).map(([name, value]) =>
@@ -64,8 +74,10 @@ function explorerCleaned(runs, before, changes) {
     [asked[name], before[name], otherwise].find((value) => values.includes(value)) ?? null;
   const run = fitting("run", runs.map((one) => one.facts.run), runs[0].facts.run);
   const { facts } = runs.find((one) => one.facts.run === run);
-  const wanted = [asked.step, before.step, Infinity].find((step) => step !== undefined && !Number.isNaN(step));
-  const far = (step) => (wanted === Infinity ? -step : Math.abs(step - wanted));
+  // Where the step was not asked for, a run that diverged opens where its logits were numbers still.
+  const kept = run === before.run ? before.step : Math.min(before.step, facts.last);
+  const wanted = [asked.step, kept, facts.last].find((step) => step !== undefined && !Number.isNaN(step));
+  const far = (step) => Math.abs(step - wanted);
   const pair = ["a", "b"].map((name) => {
     const tokens = facts.elements[name];
     return fitting(name, tokens, tokens[Math.floor(tokens.length * (name === "a" ? 0.2 : 0.7))]);
@@ -90,7 +102,14 @@ function explorerDrawing(explorer, views) {
   const draw = (view) => {
     view.stale = false;
     view.figure.hidden = !view.fits();
-    if (!view.figure.hidden && view.figure.clientWidth) view.draw();
+    if (view.figure.hidden || !view.figure.clientWidth) return;
+    try {
+      view.draw();
+    } catch (error) {
+      // One figure that fails stops no other.
+      console.error(error);
+      view.readout.textContent = "This figure could not be drawn.";
+    }
   };
   const later = () => {
     frame ||= requestAnimationFrame(() => {

@@ -115,15 +115,26 @@ async function figureDraw(figure) {
   figure.stale = false;
   const fresh = !plot.data;
   await library.react(plot, figureTraces(figure, colours), figureLayout(figure, colours), FIGURE_CONFIG);
+  figure.querySelector(".failed")?.remove();
   if (fresh) plot.on("plotly_click", ({ points }) => figureClicked(figure, points[0]));
+}
+
+// What could not be drawn says so, and is tried again when it next comes into view.
+function figureFailed(figure, error) {
+  console.error(error);
+  figure.stale = undefined;
+  if (figure.querySelector(".failed")) return;
+  const words = document.createElement("p");
+  Object.assign(words, { className: "note failed", textContent: "This figure could not be drawn; its numbers can be saved as CSV." });
+  figurePlot(figure).before(words);
 }
 
 // A click on a curve takes the explorer there.
 function figureClicked(figure, { x, data }) {
-  const { explorer } = figure.closest("article").page;
+  const { explorer, see } = figure.closest("article").page;
   if (!explorer || !figure.dataset.training) return;
-  const run = data.meta?.run ?? data.meta?.of;
-  explorer.root.dispatchEvent(new CustomEvent("groklab:set-step", { detail: { step: x, run } }));
+  see(data.meta?.run ?? data.meta?.of);
+  explorer.root.dispatchEvent(new CustomEvent("groklab:set-step", { detail: { step: x } }));
 }
 
 // Moves the line alone: a whole drawing takes too long while the slider moves.
@@ -140,15 +151,20 @@ function figureMoved(figure) {
 function figureQueue(figures) {
   const near = new Set(), waiting = new Set();
   let working = false;
+  // One figure that fails stops no other.
+  const drawn = (figure) => figureDraw(figure).catch((error) => figureFailed(figure, error));
   const work = async () => {
     if (working) return;
     working = true;
-    for (let next = [...waiting][0]; next; next = [...waiting][0]) {
-      waiting.delete(next);
-      await figureDraw(next);
-      await new Promise((done) => setTimeout(done));
+    try {
+      for (let next = [...waiting][0]; next; next = [...waiting][0]) {
+        waiting.delete(next);
+        await drawn(next);
+        await new Promise((done) => setTimeout(done));
+      }
+    } finally {
+      working = false;
     }
-    working = false;
   };
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -177,7 +193,7 @@ function figureQueue(figures) {
         else figure.stale = true;
       }
     },
-    all: () => Promise.all(figures.map(figureDraw)),
+    all: () => Promise.all(figures.map(drawn)),
     stop: () => {
       observer.disconnect();
       waiting.clear();

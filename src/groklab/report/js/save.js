@@ -65,11 +65,12 @@ function saveButtons(figure, source) {
   return box;
 }
 
-// What the buttons of a figure drawn by Plotly save.
+// What the buttons of a figure drawn by Plotly save. A file of thinned lines says so in its name.
 function savePlot(figure) {
-  const { page } = figure.closest("article");
+  const { page } = figure.closest("article"), { name } = figure.dataset;
+  const thinned = () => (page.facts.thinned[name] ? `-thinned-to-${page.facts.thinned[name]}-points` : "");
   return {
-    name: () => `${page.facts.study}-${figure.dataset.name}`,
+    name: () => `${page.facts.study}-${name}${thinned()}`,
     svg: () => saveSvg(figure),
     csv: () => saveRows(figure),
   };

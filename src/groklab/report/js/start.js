@@ -13,6 +13,8 @@ async function pageMount(article) {
     run: byNumber.has(asked) ? asked : pageFirstRun(facts.runs),
     hidden: new Set((state.hide ?? "").split(".").filter(Boolean).map(Number).filter((run) => byNumber.has(run))),
     name: (run) => byNumber.get(run)?.name ?? String(run),
+    // Another run than those of the explorer stays in view only where somebody chose it.
+    chosen: byNumber.has(asked),
     phases: (run) => byNumber.get(run)?.phases ?? [],
     lastStep: (run) => byNumber.get(run)?.last ?? 0,
     see: (run) => pageSee(article, run),
@@ -33,7 +35,7 @@ async function pageMount(article) {
   controlFolds(article);
   for (const figure of figures) figure.querySelector(".head").append(saveButtons(figure, savePlot(figure)));
   article.querySelector(".run-focus").addEventListener("change", ({ target }) => page.see(Number(target.value)));
-  await pageExplorer(article, text("explorer"), state);
+  await pageExplorer(article, text("explorer"), state).catch((error) => pageWithoutExplorer(article, error));
   if (article.page !== page) return;
   pageShowRun(article);
   queue.start();
@@ -50,11 +52,11 @@ async function pageExplorer(article, text, state) {
   if (!root || !text) return;
   const { page } = article;
   let coming;
-  const write = () => stateChange(article.id, page.explorer.mounted.state());
+  const write = () => stateChange(article.id, { ...page.explorer.mounted.state(), run: page.run });
   root.addEventListener("groklab:step", ({ detail: { run, step } }) => {
-    const another = run !== page.run, first = page.step === undefined;
-    page.step = step;
-    page.run = run;
+    const first = page.step === undefined, moved = run !== page.explored && !(first && page.chosen);
+    const another = moved && run !== page.run;
+    Object.assign(page, { step, explored: run, run: moved ? run : page.run });
     if (another || first) {
       pageShowRun(article);
       page.queue.changed(figuresOfTraining(article));
@@ -67,6 +69,8 @@ async function pageExplorer(article, text, state) {
   });
   const unpacked = await unpack(text);
   if (article.page !== page) return;
+  const shown = unpacked.meta.runs.map(({ run }) => run);
+  if (!page.chosen && !shown.includes(page.run)) [page.run] = shown;
   const mounted = mountExplorer(root, unpacked, { ...state, run: page.run });
   page.explorer = { root, mounted };
   // Only what a reader changes goes to the fragment.
@@ -78,6 +82,13 @@ async function pageExplorer(article, text, state) {
   article.querySelector(".focus").hidden = unpacked.meta.runs.length === page.facts.runs.length;
 }
 
+function pageWithoutExplorer(article, error) {
+  console.error(error);
+  const root = article.querySelector(".explorer-root");
+  root.replaceChildren(...[article.querySelector(".learning")].filter((one) => root.contains(one)));
+  root.insertAdjacentHTML("afterbegin", '<p class="note failed">The explorer could not be shown.</p>');
+}
+
 const figuresOfTraining = (article) => [...article.querySelectorAll("figure[data-training]")];
 
 // Another run comes into view: its phases, its spectra, and the explorer's pictures where it has the run.
@@ -86,8 +97,7 @@ function pageSee(article, run) {
   if (run === undefined || run === page.run) return;
   page.run = run;
   stateChange(article.id, { run });
-  const detail = { run, step: page.step };
-  page.explorer?.root.dispatchEvent(new CustomEvent("groklab:set-step", { detail }));
+  page.explorer?.root.dispatchEvent(new CustomEvent("groklab:set-step", { detail: { run } }));
   pageShowRun(article);
   page.queue.changed(figuresOfTraining(article));
 }

@@ -46,6 +46,7 @@ CLAIMS = (
         how="Of the three phases, its fall from the first to the last step is greatest in clean-up, which lasts to the "
         "end of training where no end of it was seen.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Changed on 2026-11-22 in words only: at first it did not say how long clean-up lasts.",
     ),
     Claim(
         identifier="nanda.squares-sharpest-in-clean-up",
@@ -62,6 +63,7 @@ CLAIMS = (
         published=None,
         how="Of the three phases, the rise of the Gini coefficient of W_L's spectrum is greatest in clean-up.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Changed on 2026-11-22 in words only: at first the claim said 'the Gini coefficients'.",
     ),
     Claim(
         identifier="nanda.gini-sharpest-in-clean-up",
@@ -70,6 +72,7 @@ CLAIMS = (
         published=None,
         how="Of the three phases, the rise a step of the Gini coefficient of W_L's spectrum is greatest in clean-up.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Changed on 2026-11-22 in words only: at first the claim said 'the Gini coefficients'.",
     ),
     Claim(
         identifier="nanda.logits-explained",
@@ -79,6 +82,8 @@ CLAIMS = (
         how="Share of the centred logits' variance in the cosines of the key frequencies, at the last step, mean over "
         "the networks that grokked with a bootstrap interval.",
         criterion="The 95% interval lies above 0.9.",
+        since="Changed on 2026-11-22: at first the share of all cosines was averaged over all networks; now it is "
+        "that of the key frequencies, over those that grokked.",
     ),
     Claim(
         identifier="nanda.rest-hurts",
@@ -103,6 +108,8 @@ CLAIMS = (
         published=None,
         how="Its change from the first to the last step of memorisation is at most a tenth of that of all training.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Added on 2026-11-22, when the verdicts of the other claims on these runs were known, and before its "
+        "own was computed.",
     ),
     Claim(
         identifier="nanda.squares-fall-in-formation",
@@ -111,6 +118,8 @@ CLAIMS = (
         published=None,
         how="It is smaller at the last step of circuit formation than at the first.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Added on 2026-11-22, when the verdicts of the other claims on these runs were known, and before its "
+        "own was computed.",
     ),
     Claim(
         identifier="nanda.excluded-levels-off",
@@ -120,5 +129,17 @@ CLAIMS = (
         how="Its rise from the first to the last step of circuit formation is positive and greater than that in "
         "clean-up, in nats.",
         criterion="At least 80% of the networks that have all three phases.",
+        since="Added on 2026-11-22, when the verdicts of the other claims on these runs were known, and before its "
+        "own was computed.",
+    ),
+    Claim(
+        identifier="nanda.restricted-falls-on",
+        source="Nanda et al. 2023, section 5.2, figure 7",
+        claim="The restricted loss goes on falling in clean-up.",
+        published=None,
+        how="The restricted loss on test pairs is smaller at the last step of clean-up than at the first.",
+        criterion="At least 80% of the networks that have all three phases.",
+        since="Added on 2026-11-22, when the verdicts of the other claims on these runs were known, and before its "
+        "own was computed; the curves had been seen.",
     ),
 )

@@ -38,6 +38,8 @@ CLAIMS = (
         how="Of the networks of the four other architectures that grokked, the share whose logits' variance is to 90% "
         "in the cosines of a + b - c at the end.",
         criterion="At least 80% of the networks that grokked.",
+        since="Changed on 2026-11-22 in words only: at first it said 'a function of a + b - c', of which the share "
+        "that is computed is the part in cosines.",
     ),
     Claim(
         identifier="nanda.architecture-sparse",
@@ -117,7 +119,7 @@ def _architecture(run: Run) -> str:
 
 @experiment(
     source=SOURCE,
-    laptop="25 networks, P = 59, 8,000 steps: about 5 minutes on two cores",
+    laptop="25 networks, P = 59, 8,000 steps: about 7 minutes on two cores",
     paper="25 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,

@@ -26,6 +26,7 @@ CLAIMS = (
         how="Share of the networks trained on 30% to 50% of the pairs whose test accuracy passes 0.99 within the "
         "budget.",
         criterion="At least 80% of the networks.",
+        since="Changed on 2026-11-22 in words only: at first it named 30%, 40% and 50%, or what stands for them.",
     ),
     Claim(
         identifier="nanda.fraction-later-with-less",
@@ -36,6 +37,8 @@ CLAIMS = (
         "one "
         "groks, with those that did not grok ranked last; bootstrap interval over seeds.",
         criterion="The 95% interval lies below 0.",
+        since="Changed on 2026-11-22: at first the interval was drawn over networks; now over seeds, each with all "
+        "its networks.",
     ),
     Claim(
         identifier="nanda.fraction-at-once",
@@ -62,6 +65,8 @@ CLAIMS = (
         "out: "
         "coefficient of the quadratic term in log time, bootstrap interval over seeds.",
         criterion="The 95% interval lies above 0: curvature towards longer times at small sets.",
+        since="Changed on 2026-11-22: at first networks that generalise at once were in the fits, and the interval "
+        "was drawn over networks; now they are left out, and it is drawn over seeds.",
     ),
 )
 

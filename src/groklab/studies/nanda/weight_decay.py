@@ -94,7 +94,7 @@ def analyse(record: "Record") -> Analysis:
 
 @experiment(
     source=SOURCE,
-    laptop="35 networks, P = 59, up to 20,000 steps: about 5 minutes on two cores",
+    laptop="35 networks, P = 59, up to 20,000 steps: about 6 minutes on two cores",
     paper="30 networks, P = 113, up to 40,000 steps: hours on two cores",
     seeds=5,
     claims=CLAIMS,

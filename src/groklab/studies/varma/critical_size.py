@@ -73,7 +73,8 @@ def analyse(record: "Record") -> Analysis:
     seen = {modulus: transition(read, accuracy, on & (moduli == modulus)) for modulus in np.unique(moduli).tolist()}
     by_margin = [one for one in prediction.forecasts if one.strength == "margin"]
     by_logit = [one for one in prediction.forecasts if one.strength == "correct logit"]
-    made = f"written on {prediction.made}" if prediction.made else "not written down: this record is no store, and has no such file beside it"
+    unwritten = "not written down: this record is no store, and has no such file beside it"
+    made = f"written on {prediction.made}" if prediction.made else unwritten
     return Analysis(
         findings=[
             _near(CLAIMS[0], read, by_margin, seen),

@@ -8,7 +8,7 @@ import numpy as np
 
 from groklab.findings import Analysis, Chart, Finding, Table, by_interval, by_seeds, untested
 from groklab.findings.claim import Claim
-from groklab.studies.reading import Reading, count_of, spread_of
+from groklab.studies.reading import Reading, count_of, in_words, spread_of
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._efficiency import READS, STRENGTHS, Network, Strength, crossing, networks
 from groklab.studies.varma._ends import RULE
@@ -98,7 +98,7 @@ def analyse(record: "Record") -> Analysis:
         ],
         tables=[_points(found, gen=False), _points(found, gen=True), _kept(read, found)],
         charts=[_chart(kind, fit) for kind, fit in fits.items() if fit is not None],
-        remarks=[f"On the {kind}: {fit.sentence}." for kind, fit in fits.items() if fit is not None] + _spread(found),
+        remarks=[_crosses(kind, fit) for kind, fit in fits.items() if fit is not None] + _spread(found) + _moved(found),
     )
 
 
@@ -123,11 +123,15 @@ def _slope(claim: Claim, read: Reading, fit: CriticalSize | None, found: list[Ne
 
 
 def _buys(found: list[Network]) -> list[bool]:
+    return [group[-1].logit > group[0].logit for group in _alike(found)]
+
+
+def _alike(found: list[Network]) -> list[list[Network]]:
+    """Networks that differ in the weight decay alone, the least norm first."""
     groups: dict[tuple[bool, int, float], list[Network]] = {}
     for one in found:
         groups.setdefault((one.gen, one.run.seed, one.size), []).append(one)
-    ordered = [sorted(group, key=lambda one: one.norm) for group in groups.values() if len(group) > 1]
-    return [group[-1].logit > group[0].logit for group in ordered]
+    return [sorted(group, key=lambda one: one.norm) for group in groups.values() if len(group) > 1]
 
 
 def _points(found: list[Network], *, gen: bool) -> Table:
@@ -170,6 +174,27 @@ def _chart(kind: Strength, fit: CriticalSize) -> Chart:
         log_x=True,
         log_y=True,
     )
+
+
+def _crosses(kind: Strength, fit: CriticalSize) -> str:
+    return (
+        f"On the {kind}: {fit.sentence}. Log norm by log {kind} at one size: Mem {in_words(fit.mem_exponent)}, "
+        f"Gen {in_words(fit.gen_exponent)}."
+    )
+
+
+def _moved(found: list[Network]) -> list[str]:
+    """By how much the decay moves norm and margin within a kind, a seed and a size: what the exponents rest on."""
+    norms = [group[-1].norm / group[0].norm - 1 for group in _alike(found)]
+    margins = [[one.margin for one in group] for group in _alike(found)]
+    spans = [max(values) / min(values) - 1 for values in margins if min(values) > 0]
+    if not spans:
+        return []
+    return [
+        "Within a kind, a seed and a size the decays move the norm by "
+        f"{np.median(norms):.1%} and the margin by {np.median(spans):.1%} in the median: the exponents rest on that "
+        "little, and the comparison at one margin on margins being nearly alike at convergence."
+    ]
 
 
 def _spread(found: list[Network]) -> list[str]:
