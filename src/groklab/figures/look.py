@@ -65,6 +65,11 @@ def layout_of(figure: go.Figure) -> Any:
     return figure.layout
 
 
+def traces_of(figure: go.Figure) -> Any:
+    """A figure's traces, likewise."""
+    return figure.data
+
+
 def see_through(colour: str, opacity: float) -> str:
     """A colour, `#RRGGBB` or `rgb(r, g, b)`, with an opacity from 0 to 1."""
     if colour.startswith("#"):
@@ -83,7 +88,7 @@ def for_print(figure: go.Figure, width: float = SINGLE, height: float | None = N
     height = height_of(figure, width) if height is None else height
     titles = LINE if layout_of(copy).annotations else 0.0
     letters = {"family": PRINTED, "size": LETTERS, "color": "black"}
-    for number, trace in enumerate(copy.data):
+    for number, trace in enumerate(traces_of(copy)):
         # Without one Plotly draws a random number.
         trace.uid = f"t{number}"
         _thin(trace)
@@ -132,8 +137,8 @@ def _legend(figure: go.Figure, width: float) -> float:
     """About the height in mm of a legend above the panels: what its words take at 7 points, in lines."""
     if layout_of(figure).showlegend is False:
         return 0.0
-    named = {trace.name: trace for trace in figure.data if trace.name and trace.showlegend is not False}
-    if len(figure.data) < 2 or not named:
+    named = {trace.name: trace for trace in traces_of(figure) if trace.name and trace.showlegend is not False}
+    if len(traces_of(figure)) < 2 or not named:
         return 0.0
     lines, room = 1, width - 14
     for name in named:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from groklab.figures.look import traces_of
 from groklab.findings.words import number
 from groklab.report.panel import Panel
 
@@ -25,7 +26,7 @@ def in_words(panel: Panel) -> str:
     across, up = (html.unescape(str(layout[axis].title.text or "")) for axis in ("xaxis", "yaxis"))
     parts = [f"{panel.title}: {up} against {across}." if across and up else f"{panel.title}."]
     kinds: dict[str, list[Any]] = {}
-    for trace in panel.figure.data:
+    for trace in traces_of(panel.figure):
         about = dict(trace.meta or {})
         if not about.get("key") and trace.y is not None:
             kinds.setdefault(str(about.get("line") or trace.name or trace.type), []).append(trace)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -233,7 +233,26 @@ def in_steps(estimate: Estimate) -> str:
     return f"{words[0]} ({words[1]} to {words[2]})"
 
 
-def in_words(estimate: Estimate) -> str:
+class WithInterval(Protocol):
+    """A number and its interval, however it was found."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+        ...
+
+
+def in_words(estimate: WithInterval) -> str:
     """A number with its interval."""
     if math.isnan(estimate.low):
         return f"{estimate.value:.3g}"
