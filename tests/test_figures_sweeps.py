@@ -12,6 +12,7 @@ from groklab.curves.sigmoid import TENTHS
 from groklab.errors import Mistake
 from groklab.figures.survival import staircase
 from groklab.figures.transition import logistic
+from groklab.findings import Analysis
 from groklab.studies import find
 from groklab.training.settings import Run
 from groklab.training.status import Status
@@ -176,3 +177,27 @@ def test_few_runs_that_differ_by_seed_alone_have_a_colour_each() -> None:
     figure = figures.training_curves(made_up("varma/circuit_strength", lambda run: {"test_loss": 2.0}), "test_loss")  # type: ignore[arg-type]
     assert [trace.name for trace in figure.data] == ["seed 0", "seed 1", "seed 2"]
     assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", "test loss (pure number)")
+
+
+def test_the_charts_of_a_study_have_the_points_and_axes_of_its_analysis() -> None:
+    record = made_up("varma/ungrokking_decay", by_decay, seeds=2)
+    experiment = find("varma/ungrokking_decay")
+    assert experiment.analysis is not None
+    record.analysis = lambda: experiment.analysis(record)  # type: ignore[method-assign]
+    made = figures.study_charts(record)  # type: ignore[arg-type]
+    charts = {chart.title: chart for chart in experiment.analysis(record).charts}  # type: ignore[arg-type]
+    assert made.keys() == charts.keys() != set()
+    for title, figure in made.items():
+        chart = charts[title]
+        assert {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data} == {
+            name: [tuple(point) for point in points] for name, points in chart.series.items() if points
+        }
+        assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (chart.x, chart.y)
+        assert (figure.layout.xaxis.type == "log") == chart.log_x
+
+
+def test_a_study_without_charts_says_so() -> None:
+    record = made_up("varma/ungrokking_decay", by_decay, seeds=1)
+    record.analysis = Analysis  # type: ignore[method-assign]
+    with pytest.raises(Mistake, match="gives no chart"):
+        figures.study_charts(record)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from .sizes import DOUBLE as DOUBLE
 from .sizes import SINGLE as SINGLE
 from .spectrum_bars import spectra as spectra
 from .strengths import circuit_strengths as circuit_strengths
+from .study_charts import study_charts as study_charts
 from .survival import grokking_survival as grokking_survival
 from .training import training_curves as training_curves
 from .transition import size_transition as size_transition

@@ -77,6 +77,12 @@ def _key(record: "Record", run: int) -> list[int]:
     return found
 
 
+def _study(record: "Record", run: int) -> Drawn:
+    from groklab.figures.study_charts import named
+
+    return named(record)
+
+
 def _simulation(record: "Record", run: int) -> Drawn:
     if not record.study.startswith("varma/"):
         raise Mistake("it needs no runs, and goes with the studies of Varma et al. 2023")
@@ -116,6 +122,11 @@ FIGURES = {
     "circuit-strengths": Named(
         source="Varma et al. 2023, figure 9", width=SINGLE,
         draw=lambda record, run: _one(figures.circuit_strengths(record, run)),
+    ),
+    "study": Named(
+        source="the charts of the study's page; Varma et al. 2023, figures 1c, 5, 6, 8 and 10",
+        width=SINGLE,
+        draw=_study,
     ),
     "simulation": Named(source="Varma et al. 2023, figure 2", width=DOUBLE, draw=_simulation),
 }  # fmt: skip
