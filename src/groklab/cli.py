@@ -16,9 +16,9 @@ from groklab.store.places import must_be_result
 
 EPILOG = """
 
-[bold]Exit status[/]  0 done; 1 a run ended badly, or a claim that held no longer does (the reason in words); 2 a
-mistake in what was given (one line: what was given, what is accepted); 130 interrupted (what was trained is kept,
-and the command to go on is shown).
+[bold]Exit status[/]  0 done; 1 a run ended badly, or a claim that held no longer does (the reason in words);
+2 a mistake in what was given (one line: what was given, what is accepted); 130 interrupted (what was trained is
+kept, and the command to go on is shown).
 
 With --json one JSON document is all that stands on standard output, {"error": "..."} after a mistake;
 progress and words go to standard error.
