@@ -48,9 +48,10 @@ def test_every_figure_there_is_gets_a_file_and_the_others_a_reason(
     said = json.loads(out)
     names = [Path(row["file"]).name for row in said["figures"]]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
-    assert names == ["phases.svg", "training-curves-test-accuracy.svg", "training-curves-test-loss.svg"]
+    training = ["training-curves-test-accuracy.svg", "training-curves-test-loss.svg"]
+    assert names == ["phases.svg", *training, "study-test-loss.svg"]
     assert said["figures"][0]["source"] == "Nanda et al. 2023, figure 7"
-    assert (len(printer), said["run"]) == (3, 0)
+    assert (len(printer), said["run"]) == (4, 0)
     assert set(said["left_out"]) | {row["figure"] for row in said["figures"]} == set(figures.FIGURES)
     assert said["left_out"]["simulation"] == "it needs no runs, and goes with the studies of Varma et al. 2023"
     assert (tmp_path / "out" / "phases.svg").read_text().startswith(f"svg {round(85 * MM)}x")

@@ -26,7 +26,7 @@ def study_charts(record: "Record") -> dict[str, go.Figure]:
     Among them, for the studies of those figures: Varma et al. 2023, figures 1c, 5 and 6 (`semi_grokking`), 8
     (`ungrokking_tasks`) and 10 (`tradeoff`). Raises `Mistake` where the study has none, or its runs have not ended.
     """
-    found = {chart.title: drawn(chart) for chart in record.analysis().charts if any(chart.series.values())}
+    found = {chart.title: drawn(chart) for chart in record.analysis().charts if _has_points(chart)}
     if not found:
         raise Mistake(f"the analysis of {record.study} gives no chart of the runs in {record.path}")
     return found
@@ -59,3 +59,7 @@ def drawn(chart: Chart) -> go.Figure:
         scale = logarithmic(known.min(), known.max()) if is_logarithmic and len(known) and known.min() > 0 else {}
         update(title_text=title, **scale)
     return figure.update_layout(meta={"alt": f"{chart.title}: {chart.y} against {chart.x}, {len(lines)} lines."})
+
+
+def _has_points(chart: Chart) -> bool:
+    return any(bool(np.isfinite(point).all()) for points in chart.series.values() for point in points)
