@@ -103,10 +103,15 @@ function explorerWords(explorer) {
   const known = (number, unit) => `${chartNumber(number)}${Number.isFinite(number) ? ` ${unit}` : ""}`;
   const step = chartNumber(state.step), loss = known(value("test_loss"), "nats");
   const accuracy = known(100 * value("test_accuracy"), "%");
+  // An untrained network has a finite loss wherever there are pairs to test on.
+  const tested = Number.isFinite(run.part("test_loss", 0)[0]);
+  const said = tested ? [`test loss ${loss}`, `test accuracy ${accuracy}`] : ["no test pairs"];
+  const shown = tested
+    ? `<span>test loss <b>${loss}</b></span> <span class="more">test accuracy <b>${accuracy}</b></span>`
+    : "<span>no test pairs</span>";
   return {
-    said: [`step ${step}`, phase, `test loss ${loss}`, `test accuracy ${accuracy}`].filter(Boolean).join(", "),
-    shown: `<b>step ${step}</b>${phase ? ` <span class="phase">${phase}</span>` : ""} ` +
-      `<span>test loss <b>${loss}</b></span> <span class="more">test accuracy <b>${accuracy}</b></span>`,
+    said: [`step ${step}`, phase, ...said].filter(Boolean).join(", "),
+    shown: `<b>step ${step}</b>${phase ? ` <span class="phase">${phase}</span>` : ""} ${shown}`,
   };
 }
 
