@@ -95,16 +95,17 @@ def append_measures(
     group: zarr.Group, where: np.ndarray, logged_steps: np.ndarray, measures: Mapping[str, np.ndarray]
 ) -> None:
     """Appends rows (run, logged, ...) for the runs at positions `where`; NaN for all else."""
-    before = array_of(group, "step").shape[0]
+    arrays = dict(group.arrays())
+    before = arrays["step"].shape[0]
     after = before + len(logged_steps)
-    for _, array in group.arrays():
+    for array in arrays.values():
         dims = dims_of(array)
         if "step" in dims:
             array.resize(tuple(after if dim == "step" else n for dim, n in zip(dims, array.shape, strict=True)))
-    array_of(group, "step")[before:] = logged_steps
+    arrays["step"][before:] = logged_steps
 
     def write(name: str, values: np.ndarray) -> None:
-        array = array_of(group, name)
+        array = arrays[quoted(name)]
         block = np.full((array.shape[0], len(logged_steps), *array.shape[2:]), np.nan, dtype=FLOAT)
         block[where] = values
         array[:, before:] = block

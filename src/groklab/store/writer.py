@@ -17,6 +17,7 @@ from groklab.store.layout import Saved, array_of, read_saved, subgroup, write_st
 from groklab.store.lease import NAME
 from groklab.store.place import Place
 from groklab.store.places import LOCK
+from groklab.store.recent import Recent
 from groklab.store.repositories import open_or_create
 from groklab.store.tables import append_checkpoints, append_measures, checkpoints, create_variables, kept_steps, prepare
 from groklab.store.tables import fill as fill_variables
@@ -60,7 +61,7 @@ class BatchWriter:
         self._variables, self._coords = {variable.name: variable for variable in variables}, dict(coords)
         self._inner = {v.name: tuple(len(coords[dim]) for dim in v.dims) for v in variables}
         self._step: int | None = None
-        self._lock, self._commits = -1, 0
+        self._lock, self._commits, self._recent = -1, 0, Recent(len(self.runs))
         with self._explained():
             if (folder := self.path.local) is not None:
                 folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +116,9 @@ class BatchWriter:
         return self._read(kept_steps)
 
     def weights(self, steps: Sequence[int]) -> dict[str, np.ndarray]:
-        """Every parameter (run, step, ...) at steps at which weights were kept."""
-        return self._read(lambda root: checkpoints(root, steps))
+        """Every parameter (run, step, ...) at steps at which weights were kept; NaN or 0 for runs whose were not."""
+        recent = self._recent.weights(steps)
+        return self._read(lambda root: checkpoints(root, steps)) if recent is None else recent
 
     def lacking(self) -> set[str]:
         """The names of the declared variables that are computed afterwards, and are not there yet."""
@@ -159,6 +161,7 @@ class BatchWriter:
 
         with self._explained():
             self._transactions.commit(f"step {step}", change, step=int(step))
+        self._recent.add(where, checkpoints)
         self._step = int(step)
         self._logged = int(max([self._logged, *logged_steps]))
         self._commits += 1

@@ -20,9 +20,9 @@ from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
 from groklab.training.over_networks import OverNetworks, Pieces
 from groklab.training.settings import Run
-from groklab.training.state import tables_of, take
+from groklab.training.state import tables_of
 
-ON_CPU = 8
+ON_CPU = 16
 """Networks in one call on a CPU, where they come one after the other: few, so that an interruption is obeyed soon."""
 ON_ACCELERATOR, BYTES = 256, 2**33
 """Networks in one call on an accelerator at most, and the memory that they may take by the generous estimate.
@@ -162,8 +162,8 @@ def _evaluate(
                 continue
             reading = reader.submit(networks.read, tuple(networks.steps[first : first + read_steps].tolist()))
             if first == 0:
-                # The program is compiled, on networks of zeros, while the first networks are read.
-                compute(*_zeros(outline, take(tables, rows[:1]), keys, size)).get()
+                # While the first networks are read.
+                compute.compile(*_zeros(outline, tables, keys, size))
             read = reading.result()
             under_way: deque[_Call] = deque()
             for start in range(0, len(rows), size):
@@ -172,7 +172,7 @@ def _evaluate(
                 some = np.minimum(np.arange(start, start + size), len(rows) - 1)
                 row, place = rows[some], places[some]
                 model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
-                values = compute(model, take(tables, row), None if keys is None else keys[row])
+                values = compute(model, *_chosen((tables, keys), row))
                 under_way.append(_Call(rows=row, places=first + place, values=values))
                 # One call computes while the next one's networks are gathered.
                 if len(under_way) > 1:
@@ -182,14 +182,14 @@ def _evaluate(
     return found
 
 
-def _zeros(outline: Model, table: Labels, keys: Float[np.ndarray, "run frequency"] | None, size: int) -> Any:
+def _zeros(outline: Model, tables: Labels, keys: Float[np.ndarray, "run frequency"] | None, size: int) -> Any:
     """Arguments as a call of so many networks takes them, all 0."""
+    one = outline, *_chosen((tables, keys), 0)
+    return jax.tree.map(lambda leaf: np.zeros((size, *leaf.shape), leaf.dtype), one)
 
-    def zeros(leaf: Any) -> np.ndarray:
-        return np.zeros((size, *leaf.shape), leaf.dtype)
 
-    key = None if keys is None else np.zeros((size, *keys.shape[1:]), keys.dtype)
-    return jax.tree.map(zeros, outline), jax.tree.map(lambda leaf: np.repeat(leaf, size, 0), table), key
+def _chosen(tree: Any, rows: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
 def _final_keys(

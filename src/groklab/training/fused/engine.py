@@ -158,7 +158,7 @@ def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[Sta
         adam, *rest = state.optimiser
         names = list(named_parameters(state.model))
         flat, mu, nu = (_flattened(tree, sizes) for tree in (state.model, adam.mu, adam.nu))
-        used = sum(leaf[0].size for leaf in jax.tree.leaves(state.model))
+        used = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(state.model))
         short = tuple(name.rsplit(".", 1)[1] for name in names)
         if not prepared or prepared[0][0] is not data:
             prepared[:] = [(data, _all_pairs(data))]
@@ -261,8 +261,6 @@ def _flattened(tree: Any, sizes: Sizes) -> Float[np.ndarray, "run p"]:
 def _restored(tree: Any, flat: Float[np.ndarray, "run p"]) -> Any:
     """The tree whose leaves the vectors hold."""
     leaves, structure = jax.tree.flatten(tree)
-    ends = np.cumsum([leaf[0].size for leaf in leaves])
+    ends = np.cumsum([math.prod(leaf.shape[1:]) for leaf in leaves])
     parts = np.split(flat, ends, axis=1)[: len(leaves)]
-    return jax.tree.unflatten(
-        structure, [jnp.asarray(p.reshape(leaf.shape)) for p, leaf in zip(parts, leaves, strict=True)]
-    )
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
