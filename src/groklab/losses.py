@@ -17,11 +17,20 @@ def margin_loss(logits: Float[Array, "pair class"], labels: Int[Array, "pair"]) 
     that losses of 1e-30 and their gradients are right in float32; the usual form stops near 1e-7. With
     m = max(0, max_c l_c - l_y) held out of the exponentials, gaps of any size and sign are safe.
     """
+    return loss_and_margin(logits, labels)[0]
+
+
+def loss_and_margin(
+    logits: Float[Array, "pair class"], labels: Int[Array, "pair"]
+) -> tuple[Float[Array, "pair"], Float[Array, "pair"]]:
+    """`margin_loss`, and the margin that it takes anyway: the label's logit minus the largest other one."""
     right = labels[:, None] == jnp.arange(logits.shape[1])
-    gap = logits - jnp.sum(jnp.where(right, logits, 0.0), axis=1, keepdims=True)
-    most = jax.lax.stop_gradient(jnp.maximum(0.0, jnp.max(jnp.where(right, -jnp.inf, gap), axis=1)))
-    rest = jnp.sum(jnp.where(right, 0.0, jnp.exp(jnp.where(right, 0.0, gap - most[:, None]))), axis=1)
-    return most + jnp.log1p(jnp.expm1(-most) + rest)
+    own = jnp.sum(jnp.where(right, logits, 0.0), axis=1)
+    others = jnp.where(right, -jnp.inf, logits)
+    margin = own - jnp.max(others, axis=1)
+    most = jax.lax.stop_gradient(jnp.maximum(0.0, -margin))
+    rest = jnp.sum(jnp.exp(others - own[:, None] - most[:, None]), axis=1)
+    return most + jnp.log1p(jnp.expm1(-most) + rest), margin
 
 
 def log_softmax_loss(logits: Float[Array, "pair class"], labels: Int[Array, "pair"]) -> Float[Array, "pair"]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from groklab.circuits.projections import cosine_coefficients
-from groklab.losses import margin_loss
+from groklab.losses import loss_and_margin
 from groklab.measures.view import View, masked_mean
 
 
@@ -48,10 +48,8 @@ def cosines(view: View) -> Float[Array, "k"]:
 def scores(view: View, changed: Float[Array, "x y c"]) -> tuple[Float[Array, "part"], Float[Array, "part"]]:
     """Mean loss and share of right answers of logits over the group, on all, the train and the test pairs."""
     label = view.once(labels)
-    logits, flat = changed.reshape(label.size, -1), label.reshape(-1)
-    right = flat[:, None] == jnp.arange(logits.shape[1])
-    lead = jnp.sum(jnp.where(right, logits, 0.0), axis=1) - jnp.max(jnp.where(right, -jnp.inf, logits), axis=1)
-    return averaged(view, margin_loss(logits, flat).reshape(label.shape), lead.reshape(label.shape))
+    loss, lead = loss_and_margin(changed.reshape(label.size, -1), label.reshape(-1))
+    return averaged(view, loss.reshape(label.shape), lead.reshape(label.shape))
 
 
 def averaged(
