@@ -74,6 +74,8 @@ def connected(address: str | None) -> Generator[None]:
     aloud, words._worker_logs_enabled = getattr(words, "_worker_logs_enabled", True), False
     try:
         if address is None:
+            # Its workers are all the work there is, and give way to nothing that the local engine would not.
+            os.environ.setdefault("RAY_worker_niceness", "0")
             # Sockets lie in it, whose names may be no longer than about 100 characters.
             folder = Path(tempfile.mkdtemp(prefix="groklab-", dir="/tmp" if Path("/tmp").is_dir() else None))
             _start(folder)
