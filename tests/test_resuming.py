@@ -147,7 +147,7 @@ def test_interrupted_it_commits_and_goes_on(
     process = start(folder, commit_seconds=1e9)
     while not (folder / "batches").is_dir():
         time.sleep(0.02)
-    time.sleep(4.0)
+    time.sleep(1.0)
     process.send_signal(number)
     time.sleep(0.1)
     process.send_signal(number)
