@@ -11,7 +11,7 @@ import pytest
 import groklab
 from fake_record import FakeRecord, fake_record
 from groklab.cli import main
-from groklab.cli_run import study_of
+from groklab.cli_train import study_of
 from groklab.engines.interruption import DETACHED
 from groklab.engines.progress import Progress
 from groklab.errors import GivenUp, StoreError
@@ -158,7 +158,7 @@ def trained(monkeypatch):
     """Stands for training: keeps what was asked, tells of two steps, gives a made-up record."""
     calls = []
     monkeypatch.setattr("groklab.cli.must_be_result", lambda folder: None)
-    monkeypatch.setattr("groklab.cli_run.must_be_free", lambda folder: None)
+    monkeypatch.setattr("groklab.cli_train.must_be_free", lambda folder: None)
 
     class Asked(list):
         record: FakeRecord = fake_record()
