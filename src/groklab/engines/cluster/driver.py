@@ -5,6 +5,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from groklab.engines.cluster.connection import address_of, connected, must_be_possible
@@ -96,6 +97,8 @@ def _watched(job: Job, watch: Watch, interrupted: Callable[[], bool], on_interru
     me, cancelled = uuid.uuid4().hex, False
     report: Report
     supervisor, report = _supervisor(job, me, interrupted, on_interrupt)
+    # What the end needs, while the cluster's processes import what they need.
+    import_module("groklab.record")
     heard, warned = time.monotonic(), False
     before = 0 if report.progress is None else report.progress.trained
     said = set[str]()
