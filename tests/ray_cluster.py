@@ -112,8 +112,9 @@ WATCHFUL = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_failure_threshold": "6",
+    "RAY_worker_niceness": "0",
 }
-"""A lost machine is noticed within seconds."""
+"""A lost machine is noticed within seconds, and workers give way to no other tests."""
 
 
 @contextlib.contextmanager

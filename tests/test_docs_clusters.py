@@ -13,7 +13,7 @@ import pytest
 import typer.main
 import yaml
 
-from groklab import cli_how, cli_paper, cli_run
+from groklab import cli_how, cli_paper, cli_train
 from groklab.cli import app
 from groklab.sweeps import read
 from groklab.tracking.choosing import known
@@ -76,7 +76,7 @@ def test_a_command_on_a_page_is_one(page: str, words: list[str]) -> None:
     elif study in cli_paper.names():
         assert cli_paper.studies_of(study, given["scale"], given["seeds"], given["changes"] or [])
     else:
-        assert cli_run.study_of(study, given["scale"], given["seeds"], given["changes"] or []).runs
+        assert cli_train.study_of(study, given["scale"], given["seeds"], given["changes"] or []).runs
 
 
 def test_a_command_that_is_none_is_noticed() -> None:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import ray
 from ray import cloudpickle
 
 import few_measures
@@ -271,6 +272,21 @@ def test_every_machine_must_have_this_groklab_and_see_the_folder(
     monkeypatch.setattr(found_on, "_asked", lambda known, sign: [(here, True), (None, True)])
     with pytest.raises(gl.Mistake, match=r"has no groklab, this is groklab"):
         must_be_fit(known, place, here)
+
+
+def test_a_connection_that_is_there_must_be_the_one_that_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    host, _, port = cluster.address.rpartition(":")
+    with connected(cluster.address):
+        for same in (None, "auto", cluster.address, f"localhost:{port}"):
+            with connected(same):
+                assert ray.is_initialized()
+        for other in (f"{host}:1", f"192.0.2.1:{port}", f"no-such-host.invalid:{port}", "ray://127.0.0.1:10001"):
+            line = rf"is connected to the Ray cluster at {cluster.address} already, not to the one at {other}; give"
+            with pytest.raises(gl.Mistake, match=line):
+                gl.run(ONE, tmp_path / "store", engine="ray", address=other)
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ def demo(
     json: Json = False,
 ) -> None:
     """Train five networks until they grok, and write the page that shows it: two minutes on two cores."""
-    from groklab import cli_run, cli_tables
+    from groklab import cli_tables, cli_train
 
-    record, trained = cli_run.train(cli_run.study_of("nanda/mainline"), out, context.obj)
+    record, trained = cli_train.train(cli_train.study_of("nanda/mainline"), out, context.obj)
     if not trained:
         cli_usage.say(f"the runs in {out} were done already; only their page is written anew")
     page = record.report(out.beside("report.html"))
@@ -94,7 +94,7 @@ def demo(
     cli_usage.say(f"the page is {page}")
     if open_page:
         cli_usage.open_in_browser(page)
-    cli_run.end(record)
+    cli_train.end(record)
 
 
 @app.command(epilog="[bold]Example[/]\n\ngroklab studies" + EPILOG)
@@ -183,31 +183,10 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a study, all of a paper, or a sweep, or go on: the same command resumes from the last commit, bit for bit."""
-    from groklab import cli_how, cli_paper, cli_plan, cli_run, cli_tables
+    from groklab import cli_how, cli_run
 
     how = cli_how.how_of(precision, engine, address, on_interrupt, track or (), track_to)
-    if study in cli_paper.names():
-        whole = cli_paper.studies_of(study, scale, seeds, changes or [])
-        under = out or Place(Path("runs")) / f"{study}-{scale}"
-        if dry:
-            cli_plan.dry(cli_paper.places_of(whole, under), how, json)
-        else:
-            cli_paper.train(whole, under, context.obj, how, json)
-        return
-    is_sweep = study.endswith(cli_plan.SWEEP)
-    asked = cli_plan.sweep_of(study, context) if is_sweep else cli_run.study_of(study, scale, seeds, changes or [])
-    folder = out or Place(Path("runs")) / f"{asked.name.replace('/', '-')}-{asked.scale}"
-    if dry:
-        cli_plan.dry([(asked, folder)], how, json)
-        return
-    plan = {"plan": cli_plan.first(asked, folder, how).to_json()} if is_sweep else {}
-    record, trained = cli_run.train(asked, folder, context.obj, how)
-    if not trained:
-        cli_usage.say(f"the runs in {folder} were done already")
-    cli_tables.show_record(record, json, **plan)
-    page = folder.beside("report.html")
-    cli_usage.say(f"see them: {cli_usage.quoted(['report', str(folder), '--out', str(page)])}")
-    cli_run.end(record)
+    cli_run.run(context, study, scale, out, seeds, changes or (), how, dry, json)
 
 
 @app.command(epilog="[bold]Example[/]\n\ngroklab show runs/demo" + EPILOG)

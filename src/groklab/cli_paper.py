@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from groklab import cli_run, cli_tables
+from groklab import cli_tables, cli_train
 from groklab.cli_how import How
 from groklab.cli_usage import quoted, say
 from groklab.errors import GivenUp, Mistake, StoreError
@@ -22,11 +22,11 @@ def names() -> list[str]:
 
 
 def studies_of(paper: str, scale: str, seeds: int | None, changes: Sequence[str]) -> list[Study]:
-    """All studies of a paper, checked before any is trained. Raises `Mistake`, naming the study, as `cli_run.made`."""
+    """All studies of a paper, checked before any is trained. Raises `Mistake` as `cli_train.made`, naming it."""
     made: list[Study] = []
     for experiment in named(paper):
         try:
-            made.append(cli_run.made(experiment, scale, seeds, changes))
+            made.append(cli_train.made(experiment, scale, seeds, changes))
         except Mistake as mistake:
             raise Mistake(f"{experiment.name}: {mistake}") from None
     return made
@@ -53,7 +53,7 @@ def train(studies: Sequence[Study], folder: Place, arguments: Sequence[str], how
             title = f"{study.name} ({number} of {len(studies)})"
             started = time.monotonic()
             try:
-                record, trained = cli_run.train(study, place, arguments, how, title)
+                record, trained = cli_train.train(study, place, arguments, how, title)
             except GivenUp as given_up:
                 given.append(f"{study.name}: {given_up}")
                 _tell(f"{title}: {given_up}", as_json)
@@ -70,7 +70,7 @@ def train(studies: Sequence[Study], folder: Place, arguments: Sequence[str], how
     say(f"what they say of the claims: {quoted(['claims', str(folder)])}")
     if given:
         raise GivenUp("; ".join([*given, *bad]))
-    cli_run.end_badly(bad, sum(len(record.runs) for record in records))
+    cli_train.end_badly(bad, sum(len(record.runs) for record in records))
 
 
 def _counts(records: "Sequence[Record]") -> str:

@@ -16,6 +16,9 @@ from groklab.errors import Caution, GivenUp, Mistake, unknown
 # Typer's own mistakes; the class has no public name in every version that is supported.
 UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 
+INTERRUPTED = 130
+"""The exit status of what was interrupted."""
+
 
 class Interrupted(Exception):
     """Training was interrupted; the text says what is kept and how to go on."""
@@ -40,15 +43,18 @@ def answer(app: typer.Typer, arguments: list[str]) -> int:
     except GivenUp as given_up:
         return _fail(str(given_up), 1, as_json)
     except Interrupted as interrupted:
-        return _fail(str(interrupted), 130, as_json)
+        return _fail(str(interrupted), INTERRUPTED, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 130, as_json)
+        status = INTERRUPTED
     except OSError as error:
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}; choose another place", 2, as_json)
     except UsageError as error:
         return _fail(_in_words(error), 2, as_json)
     finally:
         warnings.showwarning = shown
+    # Some versions of Typer make this status of an interruption themselves.
+    if status == INTERRUPTED:
+        return _fail("interrupted", INTERRUPTED, as_json)
     return status if isinstance(status, int) else 0
 
 

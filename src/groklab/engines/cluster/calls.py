@@ -14,6 +14,8 @@ from groklab.engines.cluster.machines import Machine
 
 RETRIES = 3
 """How often a lost task is begun anew before anything was committed."""
+ON_CPU = 8
+"""Runs that a batch on processors has at most; `groklab.training.memory` says so too, and imports JAX."""
 
 
 def warm() -> None:
@@ -37,6 +39,19 @@ def train(pieces: Sequence[bytes], name: str, cores: int, supervisor: Any) -> Ou
     if _attempt():
         return Outcome(kind="lost", words="its process was killed, or died")
     return _tasks().train(pieces, name, cores, supervisor)
+
+
+def warm_up(known: Sequence[Machine], runs: int) -> list[Any]:
+    """Has as many processes import what they need as there may soon be tasks for so many runs; gives these tasks.
+
+    Not with accelerators, whose processes are used once.
+    """
+    if any(machine.gpus for machine in known):
+        return []
+    most = max((machine.cores for machine in known), default=0)
+    cores = max(1, min(runs, ON_CPU, most))
+    room = min(sum(machine.cores // cores for machine in known), runs)
+    return [task(warm, "warming up", cores=cores).remote() for _ in range(room)]
 
 
 def task(call: Any, title: str, *, cores: int, gpus: int = 0, memory: int = 0) -> Any:

@@ -56,8 +56,8 @@ def address_of(given: str | None) -> str | None:
 def connected(address: str | None) -> Generator[None]:
     """A connection to the cluster at `address`; without one, to a cluster of this machine's cores that ends with it.
 
-    A connection that the caller's process has already is used and left open. Raises `Mistake` where no cluster
-    answers, or one of another version of Ray or Python.
+    A connection that the caller's process has already is used and left open. Raises `Mistake` where that is one to
+    another cluster than the one named, where no cluster answers, or one of another version of Ray or Python.
     """
     # Asked for before Ray is imported, which reads it then: no tips, no reports of usage.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -66,6 +66,7 @@ def connected(address: str | None) -> Generator[None]:
     from ray._private import worker
 
     if ray.is_initialized():
+        _must_lead_to(address)
         yield
         return
     folder: Path | None = None
@@ -74,6 +75,8 @@ def connected(address: str | None) -> Generator[None]:
     aloud, words._worker_logs_enabled = getattr(words, "_worker_logs_enabled", True), False
     try:
         if address is None:
+            # Its workers are all the work there is, and give way to nothing that the local engine would not.
+            os.environ.setdefault("RAY_worker_niceness", "0")
             # Sockets lie in it, whose names may be no longer than about 100 characters.
             folder = Path(tempfile.mkdtemp(prefix="groklab-", dir="/tmp" if Path("/tmp").is_dir() else None))
             _start(folder)
@@ -93,6 +96,37 @@ def without_tips() -> Generator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
         yield
+
+
+def _must_lead_to(address: str | None) -> None:
+    """Raises `Mistake` where this process is connected to another cluster than the one at `address`.
+
+    `auto` is whichever it is connected to. What a connection through Ray's client leads to cannot be asked.
+    """
+    import ray
+    from ray.util.client import ray as client
+
+    if address in (None, "auto") or client.is_connected():
+        return
+    there = ray.get_runtime_context().gcs_address
+    if address.rpartition(":")[2] != there.rpartition(":")[2] or not _hosts(address) & _hosts(there):
+        raise Mistake(
+            f"this process is connected to the Ray cluster at {there} already, not to the one at {address}; "
+            "give that address, or call ray.shutdown() first"
+        )
+
+
+def _hosts(address: str) -> set[str]:
+    """The numbers of the host of an address; of this machine all that it has for itself."""
+    from ray.util import get_node_ip_address
+
+    host = address.removeprefix("ray://").rpartition(":")[0].strip("[]")
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return {host}
+    here = {"127.0.0.1", "::1", get_node_ip_address()}
+    return found | here if found & here else found
 
 
 def _start(folder: Path) -> None:

@@ -5,6 +5,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from groklab.engines.cluster.connection import address_of, connected, must_be_possible
@@ -72,8 +73,14 @@ def train_on_cluster(
         trackers=tuple(trackers),
     )
     with connected(cluster):
+        from groklab.engines.cluster.calls import warm_up
+
+        known = machines()
+        if not _supervised(job):
+            # Imports take seconds: they go on while machines are asked and the supervisor begins.
+            warm_up(known, len(study.runs))
         if cluster is not None:
-            must_be_fit(machines(), where, job.groklab)
+            must_be_fit(known, where, job.groklab)
         with interruptions() as interrupted:
             report = _watched(job, watch, interrupted, on_interrupt)
     _must_have_ended_well(report)
@@ -90,6 +97,8 @@ def _watched(job: Job, watch: Watch, interrupted: Callable[[], bool], on_interru
     me, cancelled = uuid.uuid4().hex, False
     report: Report
     supervisor, report = _supervisor(job, me, interrupted, on_interrupt)
+    # What the end needs, while the cluster's processes import what they need.
+    import_module("groklab.record")
     heard, warned = time.monotonic(), False
     before = 0 if report.progress is None else report.progress.trained
     said = set[str]()
@@ -133,6 +142,17 @@ def _watched(job: Job, watch: Watch, interrupted: Callable[[], bool], on_interru
 
 def _warn(words: str) -> None:
     warnings.warn(words, Caution, stacklevel=5)
+
+
+def _supervised(job: Job) -> bool:
+    """Whether the store has a supervisor on this cluster."""
+    import ray
+
+    try:
+        ray.get_actor(job.place, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    return True
 
 
 def _supervisor(job: Job, me: str, interrupted: Callable[[], bool], on_interrupt: "OnInterrupt") -> tuple[Any, Report]:

@@ -27,8 +27,6 @@ SURVEYING = 5.0
 """Seconds between two looks at the machines that there are."""
 LINGERING = 10.0
 """Seconds without a word after which a driver is taken for gone; it has as long to hear how the work ended."""
-ALIKE = 8
-"""Runs that a batch on processors has at most, before the plan says how many it has."""
 
 
 @dataclass(kw_only=True)
@@ -172,11 +170,6 @@ class Supervisor:
             return None
         gpus = int(any(machine.gpus for machine in known))
         self._planning = calls.task(calls.plan, "planning", cores=1, gpus=gpus).remote(self._pieces, known)
-        # Meanwhile other processes import what they need.
-        most = max((machine.cores for machine in known), default=1)
-        cores = max(1, min(len(self._job.study.runs), ALIKE, most))
-        room = min(sum(machine.cores // cores for machine in known), len(self._job.study.runs))
-        warming = [calls.task(calls.warm, "warming up", cores=cores).remote() for _ in range(0 if gpus else room - 1)]
         try:
             found = await self._planning
         except exceptions.TaskCancelledError:
@@ -186,7 +179,6 @@ class Supervisor:
             return None
         finally:
             self._planning = None
-            del warming
         if isinstance(found, Outcome):
             await self._stop("refused" if found.kind == "refused" else "mistake", found.words)
             return None
