@@ -33,15 +33,15 @@ PUBLIC = {
     "matrix_norm_curves mirror_curves panels restricted_curves sparsity_curves spectra sum_of_squares_curves "
     "trig_share_curves write_page",
     "groklab.serve": "Application Site is_loopback listen prepared run url_of",
-    "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
-    "groklab.studies": "Experiment Scale Study catalogue experiment find named nanda papers varma",
+    "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun commit_derived keep provenance",
+    "groklab.studies": "Experiment Scale Study catalogue experiment find forum named nanda papers varma",
     "groklab.studies.nanda": "mainline",
     "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "
     "operations parse_task",
     "groklab.theory": "Allocation Circuits CriticalSize Efficiency Estimate Phases Points Problem Scaling Speeds "
     "Trajectories allocate closed_ratio critical_size minimise phases recorded_steps scale simulate",
-    "groklab.training": "Batch Doing OptimiserSettings Run Schedule Status StopSettings Tick Trainer Watcher plan "
-    "with_parents",
+    "groklab.training": "Batch Doing Fork Intervention OptimiserSettings Run Schedule Status StopSettings Tick Trainer "
+    "Watcher plan with_parents",
 }
 
 

@@ -118,6 +118,16 @@ class Record:
         at = None if steps is None else list(steps)
         return _with_units(kept_measures(self._reader, self.runs, measures, key, numbers, at))
 
+    def derived(self) -> xr.Dataset:
+        """What the study computed of its networks together, once all had ended (`Experiment.derived`).
+
+        Raises `Mistake` where nothing was.
+        """
+        found = self._reader.derived()
+        if found is None:
+            raise Mistake(f"{self.path} has nothing computed of its networks together; {self._derives()}")
+        return found
+
     def steps(self, run: int = 0) -> list[int]:
         """The steps whose weights were kept."""
         return self._reader.checkpoint_steps(self._number(run))
@@ -186,6 +196,9 @@ class Record:
         missing = _missing(self.metrics(), experiment.reads)
         if missing:
             return _undecided(experiment, self.scale, f"not measured: {', '.join(missing)}")
+        if experiment.derived is not None and self._reader.derived() is None:
+            what = "what is computed of the networks together is not there"
+            return _undecided(experiment, self.scale, f"{what}; {self._derives()}")
         return experiment.analysis(self)
 
     def findings(self) -> "tuple[Finding, ...]":
@@ -202,6 +215,13 @@ class Record:
         """
         return keep(self._reader, Path(path), self._read_by_analysis() if only is None else only, every)
 
+    def _derives(self) -> str:
+        """What to do where nothing was computed of the networks together."""
+        experiment = self._experiment()
+        if experiment is None or experiment.derived is None:
+            return f"{self.study} is not a study that does so"
+        return "go on with its run, which does so once all runs have ended"
+
     def _experiment(self) -> "Experiment | None":
         # Studies read records, and are many: they are looked up only when asked for.
         from groklab.studies.study import catalogue
@@ -216,6 +236,8 @@ class Record:
         if missing:
             wanted = f"{self.path} has no {', '.join(missing)}, which {self.study} reads"
             raise Mistake(f"{wanted}; go on with its run first, or say what to keep with --only")
+        if experiment.derived is not None:
+            self.derived()
         return [*experiment.reads, *(name for name in TABLE if name in metrics)]
 
     def _metas(self) -> list[tuple[Sequence[int], Mapping[str, Any]]]:

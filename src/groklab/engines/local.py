@@ -9,7 +9,9 @@ import jax
 
 from groklab.engines.compilations import keep_compilations
 from groklab.engines.completing import complete, variables_of
+from groklab.engines.deriving import derive
 from groklab.engines.earlier import as_stored
+from groklab.engines.forking import forks
 from groklab.engines.interruption import interruptions
 from groklab.engines.own import must_go_on, own_measures
 from groklab.engines.precision import Precision, multiplying
@@ -79,12 +81,15 @@ def run(
                 watch=told.batch(batch),
                 interrupted=interrupted,
                 commit_seconds=commit_seconds,
+                forks=forks(batch, Record(out), runs),
             )
             trainer.train()
             if interrupted():
                 raise KeyboardInterrupt
             complete(batch, fitting, writer, trainer, interrupted)
             writer.compact()
+    with multiplying(precision):
+        derive(Record(out))
     return Record(out)
 
 

@@ -1,3 +1,4 @@
+from .derived import commit_derived as commit_derived
 from .environment import provenance as provenance
 from .folder import Folder as Folder
 from .folder import begun as begun

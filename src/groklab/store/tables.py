@@ -11,6 +11,8 @@ from groklab.store.layout import STEPS, array_of, create, dims_of, quoted, rows,
 from groklab.store.manifest import FORMAT
 from groklab.store.variable import Variable
 
+Described = Mapping[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]
+"""Dimensions, values and attributes of arrays by name."""
 INT, BOOL, FLOAT = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)
 
 
@@ -184,15 +186,20 @@ def own(root: zarr.Group) -> dict[str, bool]:
     return dict(found.get("own", {}))
 
 
-def measured(root: zarr.Group) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-    """Dimensions, values and attributes of every measure and coordinate, by name, in alphabetical order."""
+def measured(root: zarr.Group) -> Described:
+    """Every measure and coordinate, by name, in alphabetical order."""
+    return described(subgroup(root, "measures"))
+
+
+def described(group: zarr.Group) -> Described:
+    """The arrays of a group by name, in alphabetical order."""
     return {
         unquoted(name): (
             dims_of(array),
             _plain(np.asarray(array[...])),
             {key: str(value) for key, value in array.attrs.asdict().items()},
         )
-        for name, array in sorted(subgroup(root, "measures").arrays(), key=lambda entry: entry[0])
+        for name, array in sorted(group.arrays(), key=lambda entry: entry[0])
     }
 
 
