@@ -11,14 +11,15 @@ import pytest
 PUBLIC = {
     "groklab": "Mistake Record Run StoreError circuits engines figures groups measures models open report run studies "
     "tasks training",
-    "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
-    "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
+    "groklab.circuits": "Ablation Basis Circuit Null align cosine cosine_coefficients figures keep_products keep_sums "
+    "keep_terms markdown_table neuron_spectra on_the_line print_circuit shuffled take_apart without_cosines "
+    "without_sums",
     "groklab.bench": "benchmark write_page",
     "groklab.claims": "Entry Evidence Verdicts entries evidence_in write",
     "groklab.curves": "Boundary Course Curve Estimate FalseAlarms Growth Law LeadTime LogRank Oscillation Passage "
     "Phase Phases Plateau SizeTransition Spike Survival accuracy_plateaus accuracy_spikes bootstrap "
     "clopper_pearson crossing difference_of_shares find_phases fit_transition growth_laws kaplan_meier log_rank "
-    "measure_lead passage running_median train_oscillation",
+    "measure_lead passage running_median spectral_energy train_oscillation",
     "groklab.engines": "Progress Watch run",
     "groklab.figures": "DOUBLE FIGURES SINGLE attention_picture circuit_strengths embedding_circle for_print "
     "grokking_survival iso_logit logit_cosines neuron_picture phases_curves printed progress_measures simulation "
@@ -26,7 +27,8 @@ PUBLIC = {
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.handbook": "",
-    "groklab.measures": "Labels Measure View built_in fitting gini masked_mean measure measured",
+    "groklab.measures": "Labels Langevin Measure View built_in fitting gini learning_coefficients masked_mean measure "
+    "measured on_request",
     "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits "
     "answer_neurons build first_scores named_parameters skeleton with_parameters",
     "groklab.report": "Panel accuracy_curves curves excluded_curves final_spectra loss_curves margin_curves "

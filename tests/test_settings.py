@@ -159,8 +159,9 @@ OTHER: dict[str, Any] = {
     "stop.after_grokking": 3,
     "stop.seconds": 3,
     "key_frequencies": "1 2",
+    "intervention": None,
 }
-BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start")]
+BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start", "intervention")]
 
 
 def test_every_field_of_a_run_is_in_the_table_above() -> None:
@@ -211,6 +212,8 @@ def test_a_field_that_came_later_is_there_only_where_it_says_something() -> None
     for one in (Grown(old=3), Grown(new=2)):
         assert Settings.from_json(one.to_json()) == one
         assert one.flat() == {"old": one.old, "new": one.new}
+    assert Grown().flat(whole=False) == {"old": 1}
+    assert Grown(new=2).flat(whole=False) == {"old": 1, "new": 2}
     assert differences(Grown(), Grown(new=2)) == ["new: None -> 2"]
 
 

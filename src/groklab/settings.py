@@ -57,14 +57,17 @@ class Settings:
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def flat(self) -> dict[str, Any]:
-        """Every single value under its dotted path, such as `optimiser.weight_decay`."""
+    def flat(self, *, whole: bool = True) -> dict[str, Any]:
+        """Every single value under its dotted path, such as `optimiser.weight_decay`.
+
+        Without `whole`, those values are left out that the JSON leaves out.
+        """
         out: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Settings):
-                out |= {f"{field.name}.{path}": inner for path, inner in value.flat().items()}
-            else:
+                out |= {f"{field.name}.{path}": inner for path, inner in value.flat(whole=whole).items()}
+            elif whole or _said(field, value):
                 out[field.name] = value
         return out
 

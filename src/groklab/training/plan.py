@@ -1,4 +1,4 @@
-"""Runs of equal shape packed into batches, the runs that others start from first."""
+"""Runs of equal shape packed into batches, the runs that others need first."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from groklab.training.key_choice import given_key
 from groklab.training.settings import Run
 
 BATCHED = ("seed", "optimiser.learning_rate", "optimiser.weight_decay", "model.init_scale")
-"""Fields in which the runs of one batch may differ; the training set and the start may differ too."""
+"""Fields in which the runs of one batch may differ; the training set, the start and the intervention may too."""
 
 PADDING = 1.5
 """Largest ratio of training-set sizes in one batch: what is smaller is padded to the largest."""
@@ -30,12 +30,12 @@ class Batch:
 
 
 def with_parents(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """The runs in order, each after the run it starts from, none twice."""
+    """The runs in order, each after its `Run.parents`, none twice."""
     ordered: dict[Run, None] = {}
 
     def add(run: Run) -> None:
-        if run.start is not None:
-            add(run.start)
+        for parent in run.parents:
+            add(parent)
         ordered.setdefault(run)
 
     for run in runs:
@@ -78,7 +78,10 @@ def planned(runs: tuple[Run, ...], members: Mapping[str, Sequence[int]]) -> list
 
 
 def check(runs: Iterable[Run]) -> None:
-    """Raises `Mistake` for the first run whose task, training set or key frequencies cannot be; costs milliseconds."""
+    """Raises `Mistake` for the first run whose task, training set, key frequencies or intervention cannot be.
+
+    Costs milliseconds.
+    """
     for run in runs:
         size, task, classes = _size(run), Task.of(run.task), run.model.classes
         given_key(run.key_frequencies, task)
@@ -86,6 +89,11 @@ def check(runs: Iterable[Run]) -> None:
             raise Mistake(
                 f"model.classes is {classes}, but {task.name} has {task.classes} answers; "
                 f"give at least {task.classes}, or null"
+            )
+        if run.intervention is not None and run.intervention.change in ("memory", "keys") and task.group is None:
+            raise Mistake(
+                f"intervention.change {run.intervention.change}: {task.name} has no group, hence no key frequencies; "
+                "give order or decay"
             )
         start = None if run.start is None else Task.of(run.start.task)
         if start is not None and (start.vocabulary, start.length) != (task.vocabulary, task.length):
@@ -101,14 +109,14 @@ def _size(run: Run) -> int:
 
 
 def _generation(run: Run) -> int:
-    return 0 if run.start is None else 1 + _generation(run.start)
+    return max((1 + _generation(parent) for parent in run.parents), default=0)
 
 
 def _shape(run: Run) -> Run:
     """The run with everything blanked in which the runs of a batch may differ."""
     blank = Run().flat()
     same: dict[str, object] = {path: blank[path] for path in BATCHED}
-    return dataclasses.replace(run, split=Run().split, start=None).replace(
+    return dataclasses.replace(run, split=Run().split, start=None, intervention=None).replace(
         {path: value for path, value in same.items() if path in run.flat()}
     )
 

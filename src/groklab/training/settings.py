@@ -1,5 +1,6 @@
 """A run: everything about the training of one network, as data."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from groklab.errors import Mistake
 from groklab.models.settings import MLPSettings, TransformerSettings
-from groklab.settings import Settings, check_types
+from groklab.settings import LATER, Settings, check_types
 from groklab.tasks.settings import SplitSettings, TaskSettings
+from groklab.training.intervention import Intervention
 
 POINTS = 1_000_000
 """How often a run may be logged, or its weights kept."""
@@ -138,6 +140,10 @@ class Run(Settings):
     key_frequencies: str = "final"
     """Which frequencies restricted and excluded logits refer to: `final`, those of the last network kept; `own`, those
     of each network measured; or frequencies with spaces between, such as `14 35 41`."""
+    extra_measures: tuple[str, ...] = field(default=(), metadata=LATER)
+    """Measures taken of the kept networks besides the usual ones: those that cost as much as training."""
+    intervention: Intervention | None = field(default=None, metadata=LATER)
+    """What is changed in the middle of training; nothing means that nothing is."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -157,6 +163,24 @@ class Run(Settings):
             raise Mistake(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.start is not None and self.start.model != self.model:
             raise Mistake("a run can start only from a run of the same model; start.model and model differ")
+        if self.intervention is not None:
+            self._check_intervention(self.intervention)
+
+    def _check_intervention(self, intervention: Intervention) -> None:
+        if isinstance(intervention.at, int) and intervention.at >= self.steps:
+            raise Mistake(f"intervention.at must be below the run's {self.steps:,} steps, not {intervention.at:,}")
+        if intervention.change == "order" and self.model.d_mlp == 0:
+            raise Mistake("intervention.change order needs neurons to sum over, and model.d_mlp is 0; give another")
+
+    @property
+    def reference(self) -> "Run | None":
+        """The same run without its intervention; nothing where it has none."""
+        return None if self.intervention is None else dataclasses.replace(self, intervention=None)
+
+    @property
+    def parents(self) -> tuple["Run", ...]:
+        """The runs that must have ended before this one can begin: the one it starts from, and its reference."""
+        return tuple(run for run in (self.start, self.reference) if run is not None)
 
     @property
     def data_seed(self) -> int:
