@@ -98,6 +98,8 @@ FORUM = {
     "a memoriser may use x + y = y + x": "mirrors-early mirrors-control",
     "random walk, lottery ticket, pressure by decay": "pressure-by-decay memory-removed frequencies-amplified "
     "circle-at-the-start",
+    "the circle: a lottery ticket for the very frequency": "circle-its-own",
+    "forks: noise of rounding, changes as large in random directions": "forks-noise forks-no-kicks",
     "measures without the algorithm": "blind-lead",
 }
 LINES = [

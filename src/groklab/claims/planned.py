@@ -116,21 +116,6 @@ PLANNED: Mapping[str, tuple[Claim, ...]] = {
             "The 95% interval of the mean ratio lies below 1.",
         ),
     ),
-    "forum/basins": (
-        _claim(
-            "forum.basins-different",
-            "Networks with different key frequencies lie in different basins that no permutation joins.",
-            "Greatest loss on the line between two networks after the best alignment of neurons and heads, over the "
-            "greater loss of its ends; pairs that share no key frequency.",
-            "At least 100 in at least 80% of the pairs.",
-        ),
-        _claim(
-            "forum.basins-same",
-            "Networks with the same key frequencies are joined by a permutation (the control).",
-            "The same for pairs with equal sets of key frequencies.",
-            "At most 10 in at least 80% of the pairs.",
-        ),
-    ),
     "forum/commutative_memory": (
         _claim(
             "forum.mirrors-early",
@@ -143,48 +128,6 @@ PLANNED: Mapping[str, tuple[Claim, ...]] = {
             "For subtraction, which does not commute, a memorising network knows no mirrors (the control).",
             "The same for x - y.",
             "The 95% interval of the mean over seeds lies within -0.05 and 0.05.",
-        ),
-    ),
-    "forum/explanations": (
-        _claim(
-            "forum.pressure-by-decay",
-            "What drives a network from memory to the general circuit is weight decay: without it the way ends.",
-            "Forks from one checkpoint midway in circuit formation, decay on and off: share of networks in which only "
-            "the fork with decay groks within the budget; an arm that changes only the order of summation tells noise.",
-        ),
-        _claim(
-            "forum.memory-removed",
-            "Dampening the memory and strengthening the general circuit go hand in hand: with the memorising part "
-            "projected out a network groks sooner.",
-            "Steps from the fork to grokking, projected out over left in, paired by seed.",
-            "The 95% interval of the mean ratio lies below 0.8.",
-        ),
-        _claim(
-            "forum.frequencies-amplified",
-            "A lottery ticket or a random walk waits for a strong enough circuit: amplifying the key frequencies "
-            "brings grokking forward, removing them puts it off.",
-            "Steps from the fork to grokking with the key frequencies of the embedding doubled, and removed, over "
-            "those of the null arm.",
-            "Below 0.8 when doubled and above 1.2 when removed, both as 95% intervals (partly: one of them).",
-        ),
-        _claim(
-            "forum.circle-at-the-start",
-            "Seen in the plane where it ends as a circle, the embedding is circular from the start.",
-            "The random embedding projected on the two leading principal axes of the final one: share of the "
-            "projected variance in one frequency, against random planes.",
-            "Above the 95th percentile of 1,000 random planes in at least 80% of the networks.",
-            published="a video by E. Michaud, cited in the comments",
-        ),
-    ),
-    "forum/blind_measures": (
-        _claim(
-            "forum.blind-lead",
-            "Measures that know nothing of the algorithm also move before the test loss does.",
-            "Lead time, as in `nanda/lead_time`, of the local learning coefficient, of norm and rank, of saturated "
-            "samples and of the early loss curve's spectrum.",
-            "The 95% interval of the lead lies above 0 and no network that never groks moves, for at least three of "
-            "the four (partly: two).",
-            source="A question beside Nanda et al. 2023, section 5",
         ),
     ),
 }
