@@ -13,7 +13,7 @@ from groklab.errors import Mistake
 from groklab.findings import Analysis, not_run
 from groklab.settings import Settings
 from groklab.store import Kept, Reader, keep
-from groklab.tasks import Split, Task
+from groklab.tasks import Problem, Split, Task, problem_of
 from groklab.training.milestones import first_step, grokked, memorised
 from groklab.training.settings import Run
 from groklab.training.status import Status
@@ -31,9 +31,11 @@ COORDINATES = {
     "matrix": ("1", "name of a parameter array"),
     "reading": ("1", "which functions of the logits restricted loss keeps"),
     "part": ("1", "pairs that a mean goes over"),
+    "digit": ("1", "power of ten that a digit of the sum stands for"),
+    "head": ("1", "layer and number of an attention head"),
     "seed": ("1", "seed of the run's initial weights"),
     "task": ("1", "operation and modulus"),
-    "train_size": ("1", "pairs trained on"),
+    "train_size": ("1", "pairs, sequences or samples trained on; 0 where every step draws new ones"),
     "weight_decay": ("1", "strength of the weight decay"),
     "learning_rate": ("1", "step size after warm-up"),
     "digest": ("1", "digest of the run's settings"),
@@ -133,16 +135,26 @@ class Record:
         return self._reader.checkpoint_steps(self._number(run))
 
     def model(self, run: int = 0, step: int = -1) -> "Model":
-        """The network of a run after a step, -1 for the last kept. Raises `Mistake` for a step that was not kept."""
-        from groklab.models import skeleton, with_parameters
+        """The network of a run after a step, -1 for the last kept.
 
-        settings, task = self.runs[self._number(run)].model, self.task(run)
+        Raises `Mistake` for a step that was not kept, and for the linear model, which is no network.
+        """
+        from groklab.models import skeleton, with_parameters
+        from groklab.models.settings import LinearSettings
+
+        settings, task = self.runs[self._number(run)].model, self.problem(run)
+        if isinstance(settings, LinearSettings):
+            raise Mistake(f"run {run} is the linear model, no network; its weights are measured: see metrics()")
         outline = skeleton(settings, task.vocabulary, task.length)
         return with_parameters(outline, self._reader.checkpoint(self._number(run), step))
 
     def task(self, run: int = 0) -> Task:
-        """What a run learns."""
+        """The operation's table that a run learns. Raises `Mistake` where it learns something else: see `problem`."""
         return Task.of(self.runs[self._number(run)].task)
+
+    def problem(self, run: int = 0) -> Problem:
+        """What a run learns, be it an operation's table, a sequence task or the samples of the linear model."""
+        return problem_of(self.runs[self._number(run)].task)
 
     def split(self, run: int = 0) -> Split:
         """Which pairs a run was trained on, with which labels."""

@@ -17,16 +17,17 @@ from groklab.engines.own import must_go_on, own_measures
 from groklab.engines.precision import Precision, multiplying
 from groklab.engines.progress import Progress, Watch
 from groklab.measures import Measure, built_in
-from groklab.models import Model
+from groklab.models import Learner
 from groklab.record import Record
 from groklab.store import Folder, Manifest, Reader, begun, provenance
 from groklab.studies.study import Study
-from groklab.tasks import Split, Task
+from groklab.tasks import problem_of
 from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
 from groklab.training.applicable import applicable
 from groklab.training.memory import largest
 from groklab.training.plan import planned
 from groklab.training.state import initial_model
+from groklab.training.train_size import train_size
 
 
 def run(
@@ -93,7 +94,7 @@ def run(
     return Record(out)
 
 
-def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
+def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Learner]:
     """The networks a batch starts from: drawn from the seeds, or the final ones of the runs named."""
     return [
         initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1) for run in batch.runs
@@ -102,10 +103,10 @@ def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
 
 def labels(runs: tuple[Run, ...]) -> dict[str, list[object]]:
     """What the dataset says of each run."""
-    sizes = [len(Split.of(Task.of(run.task), run.split, run.data_seed).train) for run in runs]
+    sizes = [train_size(run) for run in runs]
     return {
         "seed": [run.seed for run in runs],
-        "task": [Task.of(run.task).name for run in runs],
+        "task": [problem_of(run.task).name for run in runs],
         "train_size": list(sizes),
         "weight_decay": [run.optimiser.weight_decay for run in runs],
         "learning_rate": [run.optimiser.learning_rate for run in runs],

@@ -7,3 +7,6 @@ from .own import measured as measured
 from .view import Labels as Labels
 from .view import View as View
 from .view import masked_mean as masked_mean
+from .viewing import Table as Table
+from .viewing import outline_of as outline_of
+from .viewing import view_of as view_of

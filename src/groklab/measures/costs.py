@@ -39,6 +39,10 @@ NEEDS = {
     "mirrors": "mirror pairs",
     "mlp": "neurons",
     "attention": "attention",
+    "classes": "classes",
+    "digits": "addition digit by digit",
+    "repeats": "repeated subsequences",
+    "linear": "the linear model",
 }
 
 
@@ -55,7 +59,8 @@ def table(repeats: int = 7) -> str:
         for one in chosen:
             needs = ", ".join(NEEDS[need] for need in one.needs)
             cells = (f"`{one.name}`", one.description, one.units, ", ".join(one.dims), needs)
-            lines.append("| " + " | ".join((*cells, *(_shown(timed[scale][one.name]) for scale in SETTINGS))) + " |")
+            taken = (_shown(timed[scale].get(one.name)) for scale in SETTINGS)
+            lines.append("| " + " | ".join((*cells, *taken)) + " |")
         together = (_shown(timed[scale][_together(afterwards)]) for scale in SETTINGS)
         lines.append("| " + " | ".join(("**all together**", "", "", "", "", *together)) + " |\n")
     return "\n".join(lines)
@@ -102,7 +107,9 @@ def _together(afterwards: bool) -> str:
     return "all afterwards" if afterwards else "all logged"
 
 
-def _shown(milliseconds: float) -> str:
+def _shown(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
     return f"{milliseconds:.2g}" if milliseconds < 10 else f"{milliseconds:.0f}"
 
 

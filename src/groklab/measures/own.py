@@ -15,7 +15,7 @@ from groklab.measures.view import View
 F = TypeVar("F", bound=Callable[..., Any])
 
 TAKEN = {
-    *("run", "step", "frequency", "matrix", "reading", "part"),
+    *("run", "step", "frequency", "matrix", "reading", "part", "digit", "head"),
     *("seed", "task", "train_size", "weight_decay", "learning_rate", "digest", "key_frequency"),
 }
 """Names that a dataset has for its coordinates and labels."""
@@ -53,7 +53,7 @@ def as_measure(function: Plain) -> Measure:
     lines = (inspect.getdoc(function) or "").strip().splitlines()
 
     def compute(view: View) -> Float[Array, "..."]:
-        return jnp.asarray(function(view.model, view.task)).astype(jnp.float32)
+        return jnp.asarray(function(view.learner, view.problem)).astype(jnp.float32)
 
     return Measure(
         name=name,

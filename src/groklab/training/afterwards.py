@@ -11,14 +11,15 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from groklab.measures import Labels, Measure, View
-from groklab.models import Model, skeleton, with_parameters
-from groklab.tasks import Split, Task
+from groklab.measures import Measure, Table, view_of
+from groklab.models import Learner, skeleton, with_parameters
+from groklab.tasks import Problem, problem_of
 from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
 from groklab.training.over_networks import OverNetworks
+from groklab.training.problem_data import batch_tables, seen_at
 from groklab.training.settings import Run
-from groklab.training.state import tables_of, take
+from groklab.training.state import take
 
 ON_CPU = 8
 """Networks in one call on a CPU, where they come one after the other: few, so that an interruption is obeyed soon."""
@@ -76,9 +77,9 @@ def evaluate(
     compiled call, and may raise to give up. On an accelerator products of matrices are full float32, whatever
     the networks were trained with. Raises `Mistake` for a `choice` that does not fit the task.
     """
-    task = Task.of(networks.runs[0].task)
+    task = problem_of(networks.runs[0].task)
     key = given_key(choice, task)
-    tables = tables_of([Split.of(task, run.split, run.data_seed) for run in networks.runs])
+    tables = batch_tables(networks.runs)
     # The final networks are looked at before all others, and often lie in the only block that is read.
     networks = dataclasses.replace(networks, read=lru_cache(maxsize=1)(networks.read))
     if not any("key" in measure.needs for measure in measures):
@@ -105,11 +106,11 @@ def attributes(measure: Measure, choice: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=16)
-def program(task: Task, measures: tuple[Measure, ...]) -> OverNetworks:
+def program(task: Problem, measures: tuple[Measure, ...]) -> OverNetworks:
     """The measures of networks, their labels and their keys: name -> (network, *dims)."""
 
-    def one(model: Model, table: Labels, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
-        view = View(model, task, table, key)
+    def one(model: Learner, table: Table, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
+        view = view_of(model, task, table, key)
         return {measure.name: measure.compute(view) for measure in measures}
 
     return OverNetworks(one)
@@ -124,8 +125,8 @@ def at_once(run: Run) -> int:
 
 def _evaluate(
     networks: Networks,
-    task: Task,
-    tables: Labels,
+    task: Problem,
+    tables: Table,
     keys: Float[np.ndarray, "run frequency"] | None,
     measures: tuple[Measure, ...],
     between: Callable[[], None],
@@ -146,7 +147,7 @@ def _evaluate(
             row, place = rows[some], places[some]
             model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
             key = None if keys is None else keys[row]
-            values = compute(model, take(tables, row), key).get()
+            values = compute(model, seen_at(take(tables, row), networks.steps[first + place]), key).get()
             for name, value in values.items():
                 whole = found.setdefault(name, np.full((*networks.where.shape, *value.shape[1:]), np.nan, np.float32))
                 whole[row, first + place] = value
@@ -154,7 +155,7 @@ def _evaluate(
 
 
 def _final_keys(
-    networks: Networks, task: Task, tables: Labels, between: Callable[[], None]
+    networks: Networks, task: Problem, tables: Table, between: Callable[[], None]
 ) -> Float[np.ndarray, "run frequency"]:
     """The key frequencies of each run's last network."""
     steps = np.union1d(networks.steps, networks.last)

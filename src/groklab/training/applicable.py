@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from groklab.measures import Measure, View, built_in, fitting
-from groklab.tasks import Task
+from groklab.measures import Measure, built_in, fitting, outline_of
+from groklab.tasks import problem_of
 from groklab.training.settings import Run
 
 
@@ -17,4 +17,4 @@ def applicable(
     `measures` are those to choose from; nothing means the built-in ones. Raises `Mistake` for a user's function
     that cannot be a measure.
     """
-    return fitting(built_in() if measures is None else measures, View.outline(run.model, Task.of(run.task)))
+    return fitting(built_in() if measures is None else measures, outline_of(run.model, problem_of(run.task)))

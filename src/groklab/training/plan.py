@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from groklab.errors import Mistake
-from groklab.tasks import Split, Task
+from groklab.models.settings import LinearSettings, TransformerSettings
+from groklab.tasks import Problem, Samples, SequenceSettings, SequenceTask, Task, problem_of
 from groklab.training.key_choice import given_key
 from groklab.training.settings import Run
+from groklab.training.train_size import train_size
 
 BATCHED = ("seed", "optimiser.learning_rate", "optimiser.weight_decay", "model.init_scale")
 """Fields in which the runs of one batch may differ; the training set, the start and the intervention may too."""
@@ -57,10 +59,10 @@ def plan(runs: tuple[Run, ...], largest: int | Callable[[tuple[Run, ...]], int] 
     batches: list[Batch] = []
     for key in sorted(groups, key=lambda key: key[0]):
         bucket: list[int] = []
-        ordered = sorted(groups[key], key=lambda number: (_size(runs[number]), number))
+        ordered = sorted(groups[key], key=lambda number: (train_size(runs[number]), number))
         most = largest if isinstance(largest, int) else largest(tuple(runs[number] for number in ordered))
         for number in ordered:
-            if bucket and (len(bucket) == most or _size(runs[number]) > PADDING * _size(runs[bucket[0]])):
+            if bucket and (len(bucket) == most or train_size(runs[number]) > PADDING * train_size(runs[bucket[0]])):
                 batches.append(_batch(runs, bucket))
                 bucket = []
             bucket.append(number)
@@ -83,7 +85,9 @@ def check(runs: Iterable[Run]) -> None:
     Costs milliseconds.
     """
     for run in runs:
-        size, task, classes = _size(run), Task.of(run.task), run.model.classes
+        size, task = train_size(run), problem_of(run.task)
+        _check_problem(run, task)
+        classes = task.classes if isinstance(run.model, LinearSettings) else run.model.classes
         given_key(run.key_frequencies, task)
         if classes is not None and classes < task.classes:
             raise Mistake(
@@ -95,17 +99,38 @@ def check(runs: Iterable[Run]) -> None:
                 f"intervention.change {run.intervention.change}: {task.name} has no group, hence no key frequencies; "
                 "give order or decay"
             )
-        start = None if run.start is None else Task.of(run.start.task)
+        start = None if run.start is None else problem_of(run.start.task)
         if start is not None and (start.vocabulary, start.length) != (task.vocabulary, task.length):
             raise Mistake(f"a run of {task.name} cannot start from one of {start.name}: their tokens differ")
-        if run.batch_size is not None and run.batch_size > size:
+        if run.batch_size is not None and run.batch_size > size and not _unlimited(run):
             raise Mistake(
                 f"batch_size {run.batch_size} is above the training set's {size} examples; give at most {size}"
             )
 
 
-def _size(run: Run) -> int:
-    return len(Split.of(Task.of(run.task), run.split, run.data_seed).train)
+def _unlimited(run: Run) -> bool:
+    return isinstance(run.task, SequenceSettings) and run.task.examples is None
+
+
+def _check_problem(run: Run, task: Problem) -> None:
+    """Raises `Mistake` where what is learned, what learns it and how do not go together."""
+    linear = isinstance(run.model, LinearSettings)
+    if linear != isinstance(task, Samples):
+        other = "the linear model" if linear else "a network"
+        raise Mistake(f"{other} cannot learn {task.name}: samples and LinearSettings go with each other alone")
+    if isinstance(task, Task):
+        return
+    if dataclasses.replace(run.split, seed=None) != Run().split:
+        raise Mistake(f"{task.name} reads split.seed alone; its own fields say how much is trained on")
+    if run.intervention is not None:
+        raise Mistake(f"an intervention is made on networks that learn an operation's table, not {task.name}")
+    if isinstance(task, SequenceTask):
+        if not isinstance(run.model, TransformerSettings):
+            raise Mistake(f"{task.name} is a sequence of tokens, which a transformer alone reads; give such a model")
+        if (run.model.classes or task.vocabulary) < task.classes:
+            raise Mistake(f"{task.name} has {task.classes} answers; give model.classes at least {task.classes}")
+        if _unlimited(run) and run.batch_size is None:
+            raise Mistake(f"{task.name} with unlimited data has no full batch; give a batch_size, or task.examples")
 
 
 def _generation(run: Run) -> int:

@@ -12,15 +12,16 @@ import numpy as np
 from jaxtyping import Int
 
 from groklab.measures import Measure
-from groklab.models import Model, named_parameters
-from groklab.tasks import Split, Task
+from groklab.models import Learner, named_parameters
+from groklab.tasks import problem_of
 from groklab.training.backend import backend, backend_like
 from groklab.training.changing import Fork, change
 from groklab.training.history import DECISIVE, History
 from groklab.training.over_networks import Pieces
 from groklab.training.plan import Batch
+from groklab.training.problem_data import AnyData, batch_data, seen_at
 from groklab.training.sink import Doing, Sink, Tick, Watcher
-from groklab.training.state import Data, data_of, from_arrays, initial_state, outline, take, to_arrays
+from groklab.training.state import from_arrays, initial_state, outline, take, to_arrays
 from groklab.training.status import Status
 from groklab.training.step import measuring
 from groklab.training.stopping import ending
@@ -67,7 +68,7 @@ class Trainer:
         self,
         batch: Batch,
         measures: tuple[Measure, ...],
-        starts: Callable[[], list[Model]],
+        starts: Callable[[], Sequence[Learner]],
         sink: Sink,
         *,
         session: dict[str, Any],
@@ -90,12 +91,12 @@ class Trainer:
             raise ValueError("a fork is given for every run with an intervention, and for no other")
         self.watch, self.interrupted, self.commit_seconds = watch, interrupted, commit_seconds
         self.ahead = jax.default_backend() != "cpu" if ahead is None else ahead
-        run, task = batch.runs[0], Task.of(batch.runs[0].task)
+        run, task = batch.runs[0], problem_of(batch.runs[0].task)
         kept = run.checkpoints.steps(run.steps)
         self.kept = set(kept.tolist())
         self.marks = np.union1d(run.logging.steps(run.steps), kept)
         self.measure = measuring(task, tuple(measure for measure in measures if not measure.afterwards))
-        self.whole_data = data_of(batch.runs, [Split.of(task, r.split, r.data_seed) for r in batch.runs])
+        self.whole_data = batch_data(batch.runs)
         self.new = _Uncommitted()
         self.trained = 0
         self.measured: list[_Measured] = []
@@ -126,7 +127,7 @@ class Trainer:
             self._commit()
         return self.statuses
 
-    def _resume(self, starts: Callable[[], list[Model]]) -> None:
+    def _resume(self, starts: Callable[[], Sequence[Learner]]) -> None:
         """The last committed state, or the state before the first step."""
         count = len(self.batch.runs)
         saved = self.sink.state()
@@ -154,7 +155,7 @@ class Trainer:
         self.data = take(self._data(), active)
         self.enqueued, self.steps_a_wait = 0, 1
 
-    def _data(self) -> Data:
+    def _data(self) -> AnyData:
         """The data of all runs at this step: with another decay where an intervention has changed it."""
         decay = np.array(self.whole_data.weight_decay)
         for number, (run, fork) in enumerate(zip(self.batch.runs, self.forks, strict=True)):
@@ -213,7 +214,8 @@ class Trainer:
     def _log(self) -> None:
         """Measures the active runs; where weights are kept, runs that have ended leave."""
         with self._noting_compilation("measure"):
-            values = self.measure(self.state.model, self.data.table)
+            seen = seen_at(self.data.table, np.full(len(self.active), self.step))
+            values = self.measure(self.state.model, seen)
         self.measured.append(_Measured(step=self.step, trained=self.trained, values=values))
         out_of_time = self._out_of_time()
         deciding = self.step in self.kept or out_of_time
