@@ -55,8 +55,8 @@ def align(one: Transformer, other: Transformer, by: By) -> Transformer:
     """`other`, its function unchanged, with its weights laid as near to those of `one` as the changes `by` bring them.
 
     Where the residual stream may change, the search begins twice: with its basis as it is, neurons and heads laid
-    best, and with its basis fitted to the embeddings and the unembedding alone. The nearer end counts. Raises `Mistake` for networks of other
-    shapes, and for LayerNorm.
+    best, and with its basis fitted to the embeddings and the unembedding alone. The nearer end counts.
+    Raises `Mistake` for networks of other shapes, and for LayerNorm.
     """
     if by not in get_args(By):
         raise unknown("alignment", by, get_args(By))

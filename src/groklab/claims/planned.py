@@ -98,37 +98,5 @@ PLANNED: Mapping[str, tuple[Claim, ...]] = {
             published="shown as curves",
         ),
     ),
-    "forum/small_part_first": (
-        _claim(
-            "forum.small-part-first",
-            "A network that groks a small part of the data first and is then trained on all generalises no worse "
-            "than one trained on all at once (a reader's proposal).",
-            "Test loss at the end after equal numbers of steps, and of examples seen: difference of the means of the "
-            "logarithms, small part first less all at once, paired by seed.",
-            "The 95% interval lies at or below log 1.1 for both counts (partly: for one).",
-        ),
-        _claim(
-            "forum.small-part-sooner",
-            "A network that groks a small part of the data first and is then trained on all generalises in fewer steps "
-            "than with the small part alone.",
-            "Step of grokking, the second part's steps counted, over that of training on the small part alone, paired "
-            "by seed.",
-            "The 95% interval of the mean ratio lies below 1.",
-        ),
-    ),
-    "forum/commutative_memory": (
-        _claim(
-            "forum.mirrors-early",
-            "A memorising network knows x + y = y + x, which halves what it must store.",
-            "At the step of memorisation: accuracy on test pairs whose mirror was trained on less that on the others.",
-            "The 95% interval of the mean over seeds lies above 0.1.",
-        ),
-        _claim(
-            "forum.mirrors-control",
-            "For subtraction, which does not commute, a memorising network knows no mirrors (the control).",
-            "The same for x - y.",
-            "The 95% interval of the mean over seeds lies within -0.05 and 0.05.",
-        ),
-    ),
 }
 """The claims of every study to come, by its name."""
