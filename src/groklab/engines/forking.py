@@ -29,21 +29,25 @@ def forks(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Fork | No
     metrics = record.metrics()
 
     @cache
-    def at(reference: int, wanted: int | str) -> Fork:
+    def at(reference: int, wanted: int | str, by_key: bool) -> Fork:
         status = record.statuses[reference]
         if status.bad:
             return Fork(reason=f"the run without the change {status.sentence}")
         step, reason = (wanted, "") if isinstance(wanted, int) else _formation(metrics.isel(run=reference))
         if step is not None and step >= status.step:
             return Fork(reason=f"the run without the change ended at step {status.step:,} already")
-        return Fork(step=step, key=_key(record, reference), reason=reason)
+        key = _key(record, reference)
+        if by_key and (key is None or not key.any()):
+            return Fork(reason="the last network of the run without the change has no key frequencies")
+        return Fork(step=step, key=key, reason=reason)
 
     found: list[Fork | None] = []
     for run in batch.runs:
         if run.intervention is None or run.reference is None:
             found.append(None)
         else:
-            found.append(at(runs.index(run.reference), run.intervention.at))
+            by_key = run.intervention.change in ("keys", "memory")
+            found.append(at(runs.index(run.reference), run.intervention.at, by_key))
     return found
 
 

@@ -29,8 +29,8 @@ def arms_table(forks: Forks) -> Table:
                 int(known.sum()),
                 int(arm.grokked[known].sum()),
                 None if times is None else in_steps(times),
-                None if name in ("unchanged", NULL) else said(ratio(arm, null)),
-                None if control is None else said(ratio(arm, control)),
+                None if arm is null else _against(arm, null),
+                None if control is None else _against(arm, control),
                 *at_once,
             ]
         )
@@ -60,6 +60,11 @@ def seeds_table(forks: Forks) -> Table:
         rows=rows,
         note="With a plus where the network had not grokked after so many steps.",
     )
+
+
+def _against(arm: Arm, other: Arm) -> str | None:
+    found = ratio(arm, other)
+    return None if math.isnan(found.value) else said(found)
 
 
 def _cell(arm: Arm, place: int) -> str | None:

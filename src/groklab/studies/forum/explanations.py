@@ -33,8 +33,8 @@ def circle(record: "Record") -> "xarray.Dataset":
     """How circular the embedding of each reference is at step 0, in the plane of its last one and in random ones.
 
     By `network`, the run's number: `frequency`, the place of that whose circle the last embedding is in the plane;
-    `final_share`, what it has of it; `share`, the largest share of the embedding at step 0, and `own_share`, that of this frequency;
-    `rank` and `own_rank`, the share of random planes in which the same is less.
+    `final_share`, what it has of it; `share`, the largest share of the embedding at step 0, and `own_share`, that of
+    this frequency; `rank` and `own_rank`, the share of random planes in which the same is less.
     """
     import xarray
 
@@ -187,7 +187,7 @@ def _circles_table(rounds: "xarray.Dataset", runs: Sequence[Run]) -> Table:
         title="The embedding in the plane of its last leading axes",
         columns=[
             "seed", "frequency", "its share at the end", "largest share at step 0", "rank among random planes",
-            "that frequency's share at step 0", "rank among random planes",
+            "that frequency's share at step 0", "its rank among them",
         ],
         rows=rows,
         note=f"Shares of the variance that is seen in the plane. A rank is the share of {PLANES:,} random planes in "
