@@ -171,8 +171,8 @@ class Run(Settings):
     def _check_intervention(self, intervention: Intervention) -> None:
         if isinstance(intervention.at, int) and intervention.at >= self.steps:
             raise Mistake(f"intervention.at must be below the run's {self.steps:,} steps, not {intervention.at:,}")
-        if intervention.change == "order" and self.model.d_mlp == 0:
-            raise Mistake("intervention.change order needs neurons to sum over, and model.d_mlp is 0; give another")
+        if intervention.change == "order" and not getattr(self.model, "d_mlp", 0):
+            raise Mistake("intervention.change order needs neurons to sum over, and the model has none; give another")
 
     @property
     def reference(self) -> "Run | None":
