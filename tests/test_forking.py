@@ -12,12 +12,14 @@ import groklab as gl
 from groklab.curves import find_phases
 from groklab.engines import forking, local
 from groklab.engines.forking import forks
+from groklab.figures.arms import arms as figure_arms
 from groklab.findings.varied import settings_tables
 from groklab.measures import built_in
 from groklab.models import TransformerSettings, named_parameters
 from groklab.models.closed_form import trigonometric_transformer
 from groklab.report.labels import labelled
 from groklab.studies import Study
+from groklab.studies.reading import Reading
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Batch, Intervention, OptimiserSettings, Run, Schedule, Status
 
@@ -191,8 +193,13 @@ def test_what_is_shown_names_the_change(trained: gl.Record) -> None:
     assert said[2].startswith("key frequencies of the embedding times 2 at step 20; ")
     arms = labelled(trained)["arm"].values.tolist()
     assert len(set(arms)) == 4
-    assert "decay" in arms[1]
-    assert "keys" in arms[2]
+    assert "weight decay off at step 20" in arms[1]
+    assert "key frequencies of the embedding times 2 at step 20" in arms[2]
+    reading = Reading(trained)
+    drawn = figure_arms(reading, np.ones(4, bool))
+    assert {name: runs.tolist() for name, runs in drawn.items() if runs[0] == 2} == {
+        "key frequencies of the embedding times 2 at step 20": [2]
+    }
     varied, common = settings_tables({"laptop": trained.runs})
     words = {row[0]: row[1] for row in (*varied, *common)}
     assert words["`intervention.change`"] == "decay, keys (3 of 4 runs)"

@@ -111,7 +111,7 @@ def test_it_goes_to_json_and_back(intervention: Intervention, at: Any) -> None:
         (MEMORY, "memory projected out"),
         (KEYS, "key frequencies of the embedding removed"),
         (DOUBLED, "key frequencies of the embedding times 2"),
-        (KICK, "in place of key frequencies of the embedding removed as large a change in a random direction"),
+        (KICK, "random change as large as with key frequencies of the embedding removed"),
     ],
 )
 def test_it_is_said_in_words(intervention: Intervention, words: str) -> None:

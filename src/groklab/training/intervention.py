@@ -51,4 +51,9 @@ class Intervention(Settings):
         }[self.change]
         taken = {"order": "changed", "decay": "off", "memory": "projected out", "keys": "removed"}
         done = f"{what} {f'times {self.factor:g}' if self.factor else taken[self.change]}"
-        return f"in place of {done} as large a change in a random direction" if self.control else done
+        return f"random change as large as with {done}" if self.control else done
+
+    @property
+    def name(self) -> str:
+        """The change in words, with its step where that is given as a number."""
+        return f"{self.words} at step {self.at:,}" if isinstance(self.at, int) else self.words
