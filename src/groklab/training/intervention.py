@@ -15,8 +15,10 @@ FORMATION = "circuit formation"
 class Intervention(Settings):
     """What is changed of a run at one step.
 
-    Up to that step the run is the one without the change, its *reference*, bit for bit; from there on it goes its own
-    way. The optimiser's moments stay as they are. `groklab.training.changing` says what each change is.
+    Up to that step the run is the one without the change, its *reference*, bit for bit (with the fused step, whose
+    results do not depend on the other runs of a batch; what XLA compiles for a batch of another size may round
+    otherwise). From there on it goes its own way. The optimiser's moments stay as they are. `groklab.training.changing`
+    says what each change is.
     """
 
     change: Literal["order", "decay", "memory", "keys"]

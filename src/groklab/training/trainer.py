@@ -157,6 +157,8 @@ class Trainer:
 
     def _data(self) -> AnyData:
         """The data of all runs at this step: with another decay where an intervention has changed it."""
+        if not any(self.forks):
+            return self.whole_data
         decay = np.array(self.whole_data.weight_decay)
         for number, (run, fork) in enumerate(zip(self.batch.runs, self.forks, strict=True)):
             made = fork is not None and fork.step is not None and fork.step <= self.step
