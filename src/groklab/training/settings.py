@@ -33,7 +33,7 @@ class OptimiserSettings(Settings):
     beta2: float = 0.98
     """Decay rate of the second moment of Adam and of RMSProp; of Lion, how fast it forgets its momentum."""
     eps: float = 1e-8
-    """Added to the root of the second moment, or of Adagrad's sum."""
+    """Added to the root of the second moment, or to Adagrad's sum."""
     momentum: float = 0.9
     """Momentum of SGD."""
     warmup: int = 10
