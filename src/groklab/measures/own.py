@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groklab.errors import Mistake
-from groklab.measures.measure import Measure, Plain, built_in
+from groklab.measures.measure import Measure, Plain, built_in, on_request
 from groklab.measures.view import View
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +82,6 @@ def _name(function: Plain) -> str:
     except TypeError:
         given = f"{name}{signature}"
         raise Mistake(f"a measure is a function of two arguments, (model, task), not {given}") from None
-    if name in TAKEN or any(name == one.name for one in built_in()):
+    if name in TAKEN or any(name == one.name for one in (*built_in(), *on_request())):
         raise Mistake(f"groklab's datasets have a {name} already; give your measure's function another name")
     return name

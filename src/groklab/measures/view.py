@@ -29,7 +29,7 @@ from groklab.tasks import DigitsSettings, GroupStructure, Problem, Samples, Subs
 
 T = TypeVar("T")
 
-NEEDS = ("group", "key", "mlp", "attention", "mirrors", "test", "classes", "digits", "repeats", "linear")
+NEEDS = ("group", "key", "mlp", "attention", "mirrors", "test", "table", "classes", "digits", "repeats", "linear")
 """What a measure may need of a network and its task."""
 
 
@@ -89,7 +89,8 @@ class View:
 
         `group`: the task is a group's product. `key`: a group, and with it key frequencies. `mlp`: neurons before
         the logits. `attention`. `mirrors`: pairs (b, a) of pairs (a, b). `test`: labels of pairs that were not
-        trained on, which every table has; a word for the reader. `classes`: answers are classes, with logits.
+        trained on, which every table has; a word for the reader. `table`: an operation's. `classes`: answers are
+        classes, with logits.
         `digits` and `repeats`: the task adds digit by digit, or repeats subsequences. `linear`: the linear model.
         """
         match need:
@@ -103,7 +104,7 @@ class View:
                 return isinstance(self.learner, Transformer)
             case "mirrors":
                 return isinstance(self.problem, Task) and bool(np.any(self.problem.mirror >= 0))
-            case "test":
+            case "test" | "table":
                 return isinstance(self.problem, Task)
             case "classes":
                 return not isinstance(self.problem, Samples)
