@@ -24,7 +24,10 @@ from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Batch, Intervention, OptimiserSettings, Run, Schedule, Status
 
 STEPS = np.arange(0, 4001, 50)
-NAMES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "excluded_loss")
+NAMES = (
+    *("train_loss", "test_loss", "train_accuracy", "test_accuracy"),
+    *("sum_of_squares", "excluded_loss", "embedding_norm"),
+)
 
 
 def run_of(at: Any = "circuit formation", seed: int = 0) -> Run:
@@ -97,7 +100,7 @@ def test_a_number_is_that_step() -> None:
 
 
 def test_without_interventions_nothing_is_read() -> None:
-    record = Made(())
+    record = Made((Run(),))
     assert made(record, Run(), Run(seed=2)) == [None, None]
     assert record.calls == 0
 
