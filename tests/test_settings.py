@@ -159,6 +159,7 @@ OTHER: dict[str, Any] = {
     "stop.after_grokking": 3,
     "stop.seconds": 3,
     "key_frequencies": "1 2",
+    "extra_measures": ("learning_coefficient",),
     "intervention": None,
 }
 BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start", "intervention")]
