@@ -30,8 +30,13 @@ def network(settings: TransformerSettings, seed: int) -> Transformer:
     return model
 
 
+@jax.jit
+def _logits(model: Transformer) -> jax.Array:
+    return model(INPUTS, last=True)[:, 0]
+
+
 def logits(model: Transformer) -> np.ndarray:
-    return np.asarray(jax.jit(lambda one: one(INPUTS, last=True)[:, 0])(model))
+    return np.asarray(_logits(model))
 
 
 def weights(model: Transformer) -> dict[str, np.ndarray]:
@@ -99,7 +104,7 @@ def test_neurons_and_heads_are_laid_as_near_as_any_order_lays_them(seed: int) ->
     layers=st.sampled_from([1, 2]),
     biases=st.booleans(),
 )
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 def test_the_function_stays_and_the_weights_come_nearer(
     seed: int, heads: int, mlp: int, layers: int, biases: bool
 ) -> None:
@@ -155,8 +160,9 @@ def test_what_cannot_be_aligned() -> None:
     with pytest.raises(Mistake, match="only networks of the same shape can be aligned"):
         align(one, network(TransformerSettings(d_model=4, heads=2, d_mlp=5), 0), "permutations")
     normed = network(TransformerSettings(d_model=4, heads=2, d_mlp=4, layer_norm=True), 0)
-    with pytest.raises(Mistake, match="networks with LayerNorm cannot be aligned"):
+    with pytest.raises(Mistake, match="LayerNorm leaves the residual stream no other basis: not permutations, but"):
         align(normed, normed, "permutations")
+    assert cosine(normed, align(normed, shuffled(normed, 1), "neurons and heads")) == pytest.approx(1, abs=1e-6)
 
 
 def test_losses_on_the_line_are_those_of_mixed_networks() -> None:

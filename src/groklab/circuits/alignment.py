@@ -40,14 +40,16 @@ By = Literal["nothing", "neurons and heads", "permutations", "rotations"]
 residual stream too; neurons and heads in another order with orthogonal matrices inside heads and of the stream."""
 
 Weights = dict[str, np.ndarray]
-Gains = Float[np.ndarray, "n n"]
-Best = Callable[[Gains], Float[np.ndarray, "n n"]]
+Gains = Float[np.ndarray, "*stack n n"]
+Best = Callable[[Gains], Float[np.ndarray, "*stack n n"]]
+Insides = tuple[Float[np.ndarray, "h k k"], Float[np.ndarray, "h k k"]]
+"""A basis for the inside of each head: of its queries and keys, of its values and outputs."""
 
 WRITERS = ("W_E", "W_pos", "W_O", "W_out", "b_O", "b_out")
 READERS = ("W_Q", "W_K", "W_V", "W_in", "W_U")
 LABELLED = ("embed.W_E", "pos_embed.W_pos", "unembed.W_U")
 """What is labelled at its other end, by tokens, positions and answers: it says most of how the streams' bases lie."""
-GROWTH = 1e-9
+GROWTH = 1e-6
 """Relative growth of the inner product from which on the search goes on."""
 
 
@@ -56,17 +58,17 @@ def align(one: Transformer, other: Transformer, by: By) -> Transformer:
 
     Where the residual stream may change, the search begins twice: with its basis as it is, neurons and heads laid
     best, and with its basis fitted to the embeddings and the unembedding alone. The nearer end counts.
-    Raises `Mistake` for networks of other shapes, and for LayerNorm.
+    Raises `Mistake` for networks of other shapes, and for LayerNorm where the residual stream would change.
     """
     if by not in get_args(By):
         raise unknown("alignment", by, get_args(By))
     a, b = _weights(one), _weights(other)
     if {name: leaf.shape for name, leaf in a.items()} != {name: leaf.shape for name, leaf in b.items()}:
         raise Mistake("only networks of the same shape can be aligned; these two differ")
-    if one.ln_final is not None:
-        raise Mistake("networks with LayerNorm cannot be aligned: their residual stream has no other basis")
     if by == "nothing":
         return other
+    if one.ln_final is not None and by != "neurons and heads":
+        raise Mistake(f"LayerNorm leaves the residual stream no other basis: not {by}, but neurons and heads")
     best = _rotation if by == "rotations" else _permutation
     found = [_settled(a, b, best, stream=False)]
     if by != "neurons and heads":
@@ -84,8 +86,8 @@ def shuffled(model: Transformer, seed: int) -> Transformer:
 
     for block in _blocks(weights):
         heads, _, width = weights[f"{block}.attn.W_Q"].shape
-        insides = [(order(width), order(width)) for _ in range(heads)]
-        weights |= _heads(weights, block, rng.permutation(heads), insides)
+        asked, told = (np.stack([order(width) for _ in range(heads)]) for _ in range(2))
+        weights |= _heads(weights, block, rng.permutation(heads), (asked, told))
         if f"{block}.mlp.W_in" in weights:
             weights |= _neurons(weights, block, rng.permutation(weights[f"{block}.mlp.W_in"].shape[1]))
     return with_parameters(model, weights)
@@ -134,41 +136,33 @@ def _turned(weights: Weights, basis: Float[np.ndarray, "d d"]) -> Weights:
     return weights | changed | {name: basis.T @ leaf for name, leaf in weights.items() if _last(name) in READERS}
 
 
-def _head_match(
-    a: Weights, b: Weights, block: str, best: Best
-) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+def _head_match(a: Weights, b: Weights, block: str, best: Best) -> tuple[np.ndarray, Insides]:
     """Which head of `b` stands for each of `a`, and its best inside: of queries and keys, of values and outputs."""
-    count = len(a[f"{block}.attn.W_Q"])
-    gains = np.zeros((count, count))
-    insides: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-    for i in range(count):
-        for j in range(count):
-            asked, told = (_inside_gains(a, b, block, i, j, parts) for parts in ("QK", "VO"))
-            insides[i, j] = best(asked), best(told)
-            gains[i, j] = np.sum(insides[i, j][0] * asked) + np.sum(insides[i, j][1] * told)
-    order = _assigned(gains)
-    return order, [insides[i, int(j)] for i, j in enumerate(order)]
+    every = [(gains, best(gains)) for gains in (_inside_gains(a, b, block, parts) for parts in ("QK", "VO"))]
+    order = _assigned(sum((np.sum(basis * gains, axis=(2, 3)) for gains, basis in every), start=np.zeros(())))
+    asked, told = (basis[np.arange(len(order)), order] for _, basis in every)
+    return order, (asked, told)
 
 
-def _inside_gains(a: Weights, b: Weights, block: str, i: int, j: int, parts: str) -> Gains:
-    width = a[f"{block}.attn.W_Q"].shape[-1]
-    gains = np.zeros((width, width))
+def _inside_gains(a: Weights, b: Weights, block: str, parts: str) -> Float[np.ndarray, "h h k k"]:
+    """Inner products of what each head of `a` and each of `b` have along each pair of their coordinates."""
+    heads, _, width = a[f"{block}.attn.W_Q"].shape
+    gains = np.zeros((heads, heads, width, width))
     for part in parts:
-        of_a, of_b = a[f"{block}.attn.W_{part}"][i], b[f"{block}.attn.W_{part}"][j]
-        gains += of_b @ of_a.T if part == "O" else of_b.T @ of_a
+        of_a, of_b = a[f"{block}.attn.W_{part}"], b[f"{block}.attn.W_{part}"]
+        along = (np.swapaxes(of_a, 1, 2), np.swapaxes(of_b, 1, 2)) if part != "O" else (of_a, of_b)
+        gains += along[1][None] @ np.swapaxes(along[0], 1, 2)[:, None]
         bias = f"{block}.attn.b_{part}"
         if part != "O" and bias in a:
-            gains += np.outer(b[bias][j], a[bias][i])
+            gains += b[bias][None, :, :, None] * a[bias][:, None, None, :]
     return gains
 
 
-def _heads(
-    weights: Weights, block: str, order: np.ndarray, insides: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> Weights:
+def _heads(weights: Weights, block: str, order: np.ndarray, insides: Insides) -> Weights:
     """The parameters of a block's heads in another order, each with another basis inside."""
     changed: Weights = {}
     for part in "QKVO":
-        basis = np.stack([asked if part in "QK" else told for asked, told in insides])
+        basis = insides[0 if part in "QK" else 1]
         name, bias = f"{block}.attn.W_{part}", f"{block}.attn.b_{part}"
         if part == "O":
             changed[name] = np.swapaxes(basis, 1, 2) @ weights[name][order]
@@ -200,11 +194,12 @@ def _assigned(gains: Gains) -> np.ndarray:
     return linear_sum_assignment(gains, maximize=True)[1]
 
 
-def _permutation(gains: Gains) -> Float[np.ndarray, "n n"]:
-    return np.eye(len(gains))[_assigned(gains)]
+def _permutation(gains: Gains) -> Float[np.ndarray, "*stack n n"]:
+    orders = [_assigned(one) for one in gains.reshape(-1, *gains.shape[-2:])]
+    return np.eye(gains.shape[-1])[np.stack(orders)].reshape(gains.shape)
 
 
-def _rotation(gains: Gains) -> Float[np.ndarray, "n n"]:
+def _rotation(gains: Gains) -> Float[np.ndarray, "*stack n n"]:
     left, _, right = np.linalg.svd(gains)
     return left @ right
 
