@@ -17,6 +17,7 @@ from groklab.groups import spectrum
 from groklab.measures import built_in
 from groklab.models import (
     Inputs,
+    Learner,
     MLPSettings,
     Transformer,
     TransformerSettings,
@@ -75,6 +76,11 @@ def small(intervention: Intervention | None = None, **more: Any) -> Run:
     return dataclasses.replace(run, intervention=intervention)
 
 
+def other(**fields: str) -> Settings:
+    """An intervention as JSON may give it, of whatever types."""
+    return Settings.from_json(KEYS.to_json() | fields)
+
+
 # What it says.
 
 
@@ -126,8 +132,14 @@ def test_it_is_said_in_words(intervention: Intervention, words: str) -> None:
         (lambda: Intervention(change="order", factor=2), "leave it at 0"),
         (lambda: Intervention(change="decay", control=True), "for changes of weights, memory and keys, not decay"),
         (lambda: Intervention(change="keys", at=-1), "must be a step from 0 on, or 'circuit formation', not -1"),
-        (lambda: Intervention(change="keys", at="clean-up"), "Intervention.at takes a whole number or one of circuit"),
-        (lambda: Intervention(change="head"), "Intervention.change takes one of order, decay, memory, keys"),
+        (
+            lambda: Intervention.from_json(KEYS.to_json() | {"at": "clean-up"}),
+            "Intervention.at takes a whole number or one of circuit",
+        ),
+        (
+            lambda: Intervention.from_json(KEYS.to_json() | {"change": "head"}),
+            "Intervention.change takes one of order, decay, memory, keys",
+        ),
         (lambda: small(Intervention(change="keys", at=STEPS)), "must be below the run's 60 steps, not 60"),
         (lambda: small(ORDER, d_mlp=0), "needs neurons to sum over"),
         (lambda: check([small(KEYS, operation="squares")]), "has no group, hence no key frequencies; give order or"),
@@ -151,7 +163,7 @@ def test_references_are_trained_once_and_before_their_forks_which_share_batches(
 # What is changed.
 
 
-def changed(model: Transformer, intervention: Intervention, key: np.ndarray, **more: Any) -> dict[str, np.ndarray]:
+def changed(model: Learner, intervention: Intervention, key: np.ndarray, **more: Any) -> dict[str, np.ndarray]:
     """The parameters by name after the change."""
     run = small(intervention, **more)
     arrays = {path: np.array(values) for path, values in to_arrays(initial_state((run,), [model])).items()}
@@ -234,7 +246,7 @@ def test_the_part_is_multiplied_and_nothing_else_is_touched() -> None:
             np.testing.assert_array_equal(one[13:], other[13:], err_msg="the token of = is none of the elements")
             np.testing.assert_allclose(one[:13].mean(axis=0), other[:13].mean(axis=0), atol=1e-6)
             old, new = (spectrum(group.group, side[:13]) for side in (one, other))
-            inside = (0 if memory else 1) == KEY
+            inside = np.equal(KEY, 0 if memory else 1)
             np.testing.assert_allclose(new[inside], intervention.factor * old[inside], rtol=1e-5, atol=1e-6)
             np.testing.assert_allclose(new[~inside], old[~inside], rtol=1e-5)
 
