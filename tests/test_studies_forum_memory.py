@@ -33,7 +33,7 @@ def knowing(gaps: dict[str, float], *, left: float = 1.0, groks: bool = False) -
     """Mirrors known better by a gap of each operation once memorised; a share `left` of it from step 500 on."""
 
     def values(run: Run) -> Values:
-        gap = gaps.get(run.task.operation, 0.0) * np.where(STEPS >= 500, left, 1.0) * (STEPS >= 100)
+        gap = gaps.get(run.table.operation, 0.0) * np.where(STEPS >= 500, left, 1.0) * (STEPS >= 100)
         others = np.where(STEPS >= 700, 1.0, 0.1) if groks else np.full(STEPS.shape, 0.1)
         mirrors = np.minimum(others + gap * (1 + 0.02 * run.seed), 1.0)
         return {

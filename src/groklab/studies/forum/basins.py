@@ -56,7 +56,7 @@ def analyse(record: "Record") -> Analysis:
     """The greatest loss on each line over that of its ends, by what the two networks have in common."""
     derived, sets = record.derived(), key_sets(record)
     pairs = list(zip(derived["one"].values.tolist(), derived["other"].values.tolist(), strict=True))
-    kinds = [kind_of(record, sets, pair) for pair in pairs]
+    kinds: list[Kind] = [kind_of(record, sets, pair) for pair in pairs]
     loss = derived["line_loss"].values.astype(float)
     ratio = loss.max(axis=-1) / np.maximum(loss[..., 0], loss[..., -1])
     permuted = [ALIGNMENTS.index(name) for name in PERMUTED]
@@ -82,7 +82,7 @@ Groups = Mapping[str, Bool[np.ndarray, " pair"]]
 
 def _groups(record: "Record", pairs: Sequence[tuple[int, int]], kinds: Sequence[Kind]) -> Groups:
     """The pairs of each prime and kind."""
-    primes = [record.runs[one].task.modulus for one, _ in pairs]
+    primes = [record.runs[one].table.modulus for one, _ in pairs]
     here = list(zip(primes, kinds, strict=True))
     return {
         f"P = {prime}, {kind}": np.array([one == (prime, kind) for one in here], dtype=bool)
@@ -105,9 +105,11 @@ def _networks(record: "Record", sets: Sequence[frozenset[int]]) -> Table:
     """How many networks of each prime grokked, and how their key frequencies are spread."""
     good = set(learnt(record))
     rows: list[list[str | int | float | None]] = []
-    arms = dict.fromkeys((run.task.modulus, run.start is not None) for run in record.runs)
+    arms = dict.fromkeys((run.table.modulus, run.start is not None) for run in record.runs)
     for prime, goes_on in arms:
-        runs = [n for n, run in enumerate(record.runs) if (run.task.modulus, run.start is not None) == (prime, goes_on)]
+        runs = [
+            n for n, run in enumerate(record.runs) if (run.table.modulus, run.start is not None) == (prime, goes_on)
+        ]
         found = [sets[run] for run in runs if run in good]
         counts = [len(one) for one in found]
         rows.append(

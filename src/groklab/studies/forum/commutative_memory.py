@@ -66,9 +66,9 @@ def analyse(record: "Record") -> Analysis:
     early = at_memorisation(read, gap)
     share = np.array([run.split.fraction or 0.0 for run in read.runs])
     main = share == share.max(initial=0.0)
-    operation = np.array([run.task.operation for run in read.runs], dtype=object)
+    operation = np.array([run.table.operation for run in read.runs], dtype=object)
     of_sum, of_difference = (_mean(early[main & (operation == name)]) for name in ("add", "subtract"))
-    commutes = np.array([OPERATIONS[run.task.operation] for run in read.runs], dtype=bool)
+    commutes = np.array([OPERATIONS[run.table.operation] for run in read.runs], dtype=bool)
     lasting = commutes & ~np.isnan(read.memorised) & ~read.has_grokked & (early > GONE)
     kept = _late(read, gap)[lasting] / early[lasting]
     return Analysis(
@@ -222,7 +222,7 @@ def _greatest(row: Float[np.ndarray, " step"]) -> float:
 
 def _arms(read: Reading, share: Float[np.ndarray, " run"]) -> dict[tuple[str, float], Bool[np.ndarray, " run"]]:
     """The runs of each operation and share of the table, in their order."""
-    operation = [run.task.operation for run in read.runs]
+    operation = [run.table.operation for run in read.runs]
     every = dict.fromkeys(zip(operation, share.tolist(), strict=True))
     return {
         (name, part): np.array([one == name for one in operation], dtype=bool) & (share == part) for name, part in every
