@@ -26,6 +26,7 @@ from groklab.models import (
     with_parameters,
 )
 from groklab.studies import Study
+from groklab.studies.forum.blind_measures import BLIND, MECHANISTIC
 from groklab.tasks import Split, SplitSettings, Task, parse_task
 from groklab.training import OptimiserSettings, Run, Schedule, trainer
 from groklab.training.afterwards import program
@@ -33,7 +34,7 @@ from groklab.training.afterwards import program
 SHORT = Langevin(chains=3, burn_in=2, draws=3, step_size=1e-3, pull=30.0, batch=9)
 TASK = Task.of(parse_task("add:7"))
 SMALL = TransformerSettings(d_model=8, heads=2, d_mlp=12)
-FEW = ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
+FEW = (*BLIND, *MECHANISTIC, "test_loss", "train_accuracy", "test_accuracy", "embedding_norm")
 NAMES = ("learning_coefficient", "learning_coefficient_error")
 
 
@@ -164,7 +165,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("few")
 def test_a_run_may_ask_for_it(tmp_path: Path) -> None:
     runs = (small(0), small(1, extra_measures=NAMES), small(2, extra_measures=NAMES))
-    record = gl.run(Study(name="test/extra", scale="laptop", runs=runs), tmp_path / "store")
+    record = gl.run(Study(name="forum/blind_measures", scale="laptop", runs=runs), tmp_path / "store")
+    found = record.analysis()
+    assert [one.verdict for one in found.findings] == ["not tested at this scale"]
+    assert [row[:2] for row in found.tables[2].rows] == [["grokked", 3]]
     metrics = record.metrics()
     assert metrics["learning_coefficient"].isel(run=0).isnull().all()
     taken = metrics["learning_coefficient"].isel(run=[1, 2])

@@ -28,11 +28,11 @@ class Langevin:
 
     chains: int = 4
     """Independent chains; their spread tells the error."""
-    burn_in: int = 40
+    burn_in: int = 80
     """Steps of each chain that do not count."""
     draws: int = 20
     """Steps of each chain after them, each of which counts."""
-    step_size: float = 1e-4
+    step_size: float = 5e-5
     """Variance of the noise that a step adds to each weight."""
     pull: float = 1000.0
     """Strength gamma of the pull to where the chain began; alone it would keep each weight within 1 / sqrt(pull)."""
