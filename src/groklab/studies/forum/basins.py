@@ -105,11 +105,9 @@ def _networks(record: "Record", sets: Sequence[frozenset[int]]) -> Table:
     """How many networks of each prime grokked, and how their key frequencies are spread."""
     good = set(learnt(record))
     rows: list[list[str | int | float | None]] = []
-    arms = dict.fromkeys((run.table.modulus, run.start is not None) for run in record.runs)
-    for prime, goes_on in arms:
-        runs = [
-            n for n, run in enumerate(record.runs) if (run.table.modulus, run.start is not None) == (prime, goes_on)
-        ]
+    arms = [(run.table.modulus, run.start is not None) for run in record.runs]
+    for prime, goes_on in dict.fromkeys(arms):
+        runs = [run for run, arm in enumerate(arms) if arm == (prime, goes_on)]
         found = [sets[run] for run in runs if run in good]
         counts = [len(one) for one in found]
         rows.append(

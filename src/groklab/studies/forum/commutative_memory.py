@@ -48,8 +48,7 @@ CLAIMS = (
         criterion="At least one half in at least 80% of the networks.",
     ),
 )
-OPERATIONS = {"add": True, "subtract": False, "quadratic": True, "cubic": False}
-"""Each operation, and whether it commutes."""
+OPERATIONS = ("add", "subtract", "quadratic", "cubic")
 SHARES = {"laptop": (0.15, 0.25, 0.4), "paper": (0.1, 0.2, 0.3)}
 """Shares of the table trained on, the last that of the main setting."""
 STEPS = {"laptop": 4000, "paper": 40_000}
@@ -68,7 +67,7 @@ def analyse(record: "Record") -> Analysis:
     main = share == share.max(initial=0.0)
     operation = np.array([run.table.operation for run in read.runs], dtype=object)
     of_sum, of_difference = (_mean(early[main & (operation == name)]) for name in ("add", "subtract"))
-    commutes = np.array([OPERATIONS[run.table.operation] for run in read.runs], dtype=bool)
+    commutes = np.array([Task.of(run.table).operation.commutative for run in read.runs], dtype=bool)
     lasting = commutes & ~np.isnan(read.memorised) & ~read.has_grokked & (early > GONE)
     kept = _late(read, gap)[lasting] / early[lasting]
     return Analysis(
