@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from groklab.measures import built_in
 from groklab.models import TransformerSettings, named_parameters
 from groklab.models.closed_form import trigonometric_transformer
 from groklab.report.labels import labelled
-from groklab.studies import Study
+from groklab.studies import Study, find
 from groklab.studies.reading import Reading
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Batch, Intervention, OptimiserSettings, Run, Schedule, Status
@@ -208,6 +209,27 @@ def test_what_is_shown_names_the_change(trained: gl.Record) -> None:
     assert words["`intervention.change`"] == "decay, keys (3 of 4 runs)"
     alone, same = settings_tables({"laptop": trained.runs[:1]})
     assert not any("intervention" in row[0] for row in (*alone, *same))
+
+
+def test_the_study_of_explanations_goes_from_its_runs_to_its_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a size at which nothing groks: no run is forked, and every claim says that it was not tested."""
+    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
+    small = {"modulus": 7, "d_model": 8, "d_mlp": 16, "heads": 2, "steps": 40, "logging.every": 10}
+    study = find("forum/explanations")(seeds=1).replace({**small, "checkpoints.every": 20})
+    record = gl.run(study, tmp_path / "store")
+    assert [status.changed for status in record.statuses] == [None] * len(record.runs)
+    assert all("no circuit formation" in status.sentence for status in record.statuses[1:])
+    rounds = record.derived()
+    assert rounds["network"].values.tolist() == [0]
+    assert 0 < float(rounds["share"][0]) < 1
+    kept = gl.open(record.keep(tmp_path / "kept.zip"))
+    for one in (record, kept):
+        analysis = one.analysis()
+        assert {found.verdict for found in analysis.findings} == {"not tested at this scale"}
+        assert {found.claim for found in analysis.findings} == set(find("forum/explanations").claims)
+        assert "1 were not forked" in analysis.remarks[0]
 
 
 def test_settings_that_are_given_hold_for_the_reference_too() -> None:

@@ -76,11 +76,6 @@ def small(intervention: Intervention | None = None, **more: Any) -> Run:
     return dataclasses.replace(run, intervention=intervention)
 
 
-def other(**fields: str) -> Settings:
-    """An intervention as JSON may give it, of whatever types."""
-    return Settings.from_json(KEYS.to_json() | fields)
-
-
 # What it says.
 
 

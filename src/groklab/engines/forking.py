@@ -34,12 +34,14 @@ def forks(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Fork | No
         if status.bad:
             return Fork(reason=f"the run without the change {status.sentence}")
         step, reason = (wanted, "") if isinstance(wanted, int) else _formation(metrics.isel(run=reference))
-        if step is not None and step >= status.step:
+        if step is None:
+            return Fork(reason=reason)
+        if step >= status.step:
             return Fork(reason=f"the run without the change ended at step {status.step:,} already")
         key = _key(record, reference)
         if by_key and (key is None or not key.any()):
             return Fork(reason="the last network of the run without the change has no key frequencies")
-        return Fork(step=step, key=key, reason=reason)
+        return Fork(step=step, key=key)
 
     found: list[Fork | None] = []
     for run in batch.runs:
