@@ -192,7 +192,7 @@ def test_it_is_not_trained_again(trained: gl.Record, monkeypatch: pytest.MonkeyP
     assert len(gl.run(tiny(), trained.path).provenance) == before
 
 
-def test_what_is_shown_names_the_change(trained: gl.Record) -> None:
+def test_what_is_shown_names_the_change(trained: gl.Record, tmp_path: Path) -> None:
     said = [row["status"] for row in trained.table()]
     assert said[2].startswith("key frequencies of the embedding times 2 at step 20; ")
     arms = labelled(trained)["arm"].values.tolist()
@@ -204,6 +204,9 @@ def test_what_is_shown_names_the_change(trained: gl.Record) -> None:
     assert {name: runs.tolist() for name, runs in drawn.items() if runs[0] == 2} == {
         "key frequencies of the embedding times 2 at step 20": [2]
     }
+    page = trained.report(tmp_path / "page.html").read_text()
+    assert "key frequencies of the embedding times 2 at step 20; " in page
+    assert "not forked, so not trained (key frequencies of the embedding removed)" in page
     varied, common = settings_tables({"laptop": trained.runs})
     words = {row[0]: row[1] for row in (*varied, *common)}
     assert words["`intervention.change`"] == "decay, keys (3 of 4 runs)"
