@@ -27,10 +27,11 @@ PUBLIC = {
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.handbook": "",
-    "groklab.measures": "Labels Langevin Measure View built_in fitting gini learning_coefficients masked_mean measure "
-    "measured on_request",
-    "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits "
-    "answer_neurons build first_scores named_parameters skeleton with_parameters",
+    "groklab.measures": "Labels Langevin Measure Table View built_in fitting gini learning_coefficients masked_mean "
+    "measure measured on_request outline_of view_of",
+    "groklab.models": "Inputs Learner LearnerSettings Linear LinearSettings MLP MLPSettings Model ModelSettings "
+    "Transformer TransformerSettings answer_logits answer_neurons build first_scores named_parameters skeleton "
+    "with_parameters",
     "groklab.report": "Panel accuracy_curves curves excluded_curves final_spectra loss_curves margin_curves "
     "matrix_norm_curves mirror_curves panels restricted_curves sparsity_curves spectra sum_of_squares_curves "
     "trig_share_curves write_page",
@@ -38,8 +39,9 @@ PUBLIC = {
     "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun commit_derived keep provenance",
     "groklab.studies": "Experiment Scale Study catalogue experiment find forum named nanda papers varma",
     "groklab.studies.nanda": "mainline",
-    "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "
-    "operations parse_task",
+    "groklab.tasks": "DigitsSettings GroupStructure Operation Problem ProblemSettings Samples SamplesSettings "
+    "SequenceSettings SequenceTask Split SplitSettings SubsequencesSettings Task TaskSettings TrigramsSettings "
+    "catalogue find_operation operations parse_task problem_of",
     "groklab.theory": "Allocation Circuits CriticalSize Efficiency Estimate Phases Points Problem Scaling Speeds "
     "Trajectories allocate closed_ratio critical_size minimise phases recorded_steps scale simulate",
     "groklab.training": "Batch Doing Fork Intervention OptimiserSettings Run Schedule Status StopSettings Tick Trainer "

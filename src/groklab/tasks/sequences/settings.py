@@ -151,9 +151,9 @@ class TrigramsSettings(SequenceSettings):
     """Tokens A."""
     seconds: int = 8
     """Tokens B."""
-    noise: int = 112
+    noise: int = 496
     """Tokens of noise."""
-    sequence: int = 32
+    sequence: int = 85
     """Tokens that a network reads."""
 
     def __post_init__(self) -> None:
