@@ -14,7 +14,7 @@ import xarray as xr
 
 import groklab as gl
 from groklab import kept_measures
-from groklab.engines import completing, local
+from groklab.engines import completing, preparing
 from groklab.engines.earlier import as_stored
 from groklab.measures import Labels, Measure, View, built_in, measure
 from groklab.measures.spectra import embedding_norm
@@ -71,7 +71,7 @@ WIDER = small(0, modulus=9, size=40)
 @pytest.fixture(autouse=True)
 def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of the built-in measures, so that little is compiled."""
-    for module in (local, kept_measures):
+    for module in (preparing, kept_measures):
         monkeypatch.setattr(module, "built_in", lambda: tuple(MEASURES.values()))
 
 
@@ -89,7 +89,7 @@ def compile_quickly() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> gl.Record:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "built_in", lambda: tuple(MEASURES.values()))
+        patch.setattr(preparing, "built_in", lambda: tuple(MEASURES.values()))
         return gl.run(TWO, tmp_path_factory.mktemp("afterwards") / "store")
 
 
@@ -234,8 +234,8 @@ def test_a_store_made_before_gets_what_it_lacks(
     """Its settings lack a field, and it lacks a measure of the logged steps and all those computed afterwards."""
     earlier = [{k: v for k, v in run.to_json().items() if k != "key_frequencies"} for run in TWO.runs]
     with monkeypatch.context() as patch:
-        patch.setattr(local, "as_stored", lambda runs, stored: earlier)
-        patch.setattr(local, "built_in", lambda: tuple(MEASURES[name] for name in LIVE[:-1]))
+        patch.setattr(preparing, "as_stored", lambda runs, stored: earlier)
+        patch.setattr(preparing, "built_in", lambda: tuple(MEASURES[name] for name in LIVE[:-1]))
         gl.run(TWO, tmp_path / "store")
     assert list(Reader(tmp_path / "store").manifest.runs) == earlier
     metrics, wanted = gl.run(TWO, tmp_path / "store").metrics(), trained.metrics()
@@ -265,7 +265,9 @@ def test_additions_to_the_settings_are_left_out_wherever_they_stand() -> None:
 
 
 def test_any_measure_of_the_kept_networks(trained: gl.Record) -> None:
-    before = {path: path.stat().st_mtime_ns for path in trained.path.rglob("*")}
+    folder = trained.path.local
+    assert folder is not None
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     data, metrics = trained.measure(), trained.metrics().sel(step=KEPT)
     assert data["step"].values.tolist() == KEPT
     assert set(data.data_vars) == {*MEASURES, "key_frequency"}
@@ -274,7 +276,7 @@ def test_any_measure_of_the_kept_networks(trained: gl.Record) -> None:
         assert data[name].dims == metrics[name].dims
     assert data["key_share"].attrs == metrics["key_share"].attrs
     assert data["seed"].values.tolist() == [0, 1]
-    assert {path: path.stat().st_mtime_ns for path in trained.path.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_some_runs_some_steps_and_other_key_frequencies(trained: gl.Record) -> None:

@@ -19,8 +19,8 @@ TASK = Task.of(RUN.task)
 
 def test_the_fused_step_is_taken_where_it_applies_and_says_why_not() -> None:
     assert backend(RUN, TASK).name == "fused"
-    other = backend(RUN.replace({"loss": "log_softmax"}), TASK)
-    assert (other.name, other.why) == ("xla", "the loss is log_softmax, not margin")
+    other = backend(RUN.replace({"activation": "gelu"}), TASK)
+    assert (other.name, other.why) == ("xla", "its neurons are gelu, not relu")
     with pytest.raises(Mistake, match="2 layers"):
         backend(RUN.replace({"layers": 2}), TASK, "fused")
 

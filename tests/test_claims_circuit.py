@@ -251,7 +251,7 @@ def test_what_the_simulation_found_is_kept_anew_only_where_it_says_something_els
 
 
 def test_the_committed_files_are_evidence() -> None:
-    files = [path for path in places_in(ROOT / "results") if path.suffix == ".json"]
+    files = [path for path in map(Path, places_in(ROOT / "results")) if path.suffix == ".json"]
     found = {one.study: one for one in map(evidence_of, files)}
     for study, claims in ((circuit.STUDY, CLAIMS), (simulation.STUDY, tuple(theory.CLAIMS.values()))):
         assert tuple(one.claim for one in found[study].findings) == claims

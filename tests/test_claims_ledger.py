@@ -14,6 +14,7 @@ from groklab.claims.planned import PLANNED
 from groklab.errors import StoreError
 from groklab.findings import Finding
 from groklab.findings.claim import Verdict
+from groklab.store.place import Place
 from groklab.studies import catalogue
 from groklab.theory.claims import CLAIMS as OF_SIMULATION
 
@@ -103,8 +104,8 @@ def test_evidence_is_found_by_its_name_without_anything_heavy(tmp_path: Path) ->
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     names = ["nanda/a.zip", "nanda/circuit-laptop.json", "varma/simulation.json"]
-    assert places_in(tmp_path) == [tmp_path / name for name in names]
-    assert places_in(tmp_path / "varma") == [tmp_path / "varma/simulation.json"]
+    assert places_in(tmp_path) == [Place.of(tmp_path / name) for name in names]
+    assert places_in(tmp_path / "varma") == [Place.of(tmp_path / "varma/simulation.json")]
     (tmp_path / "varma/simulation.json").unlink()
     with pytest.raises(StoreError, match="holds no groklab store"):
         places_in(tmp_path / "varma")

@@ -12,8 +12,9 @@ import groklab
 from fake_record import FakeRecord, fake_record
 from groklab.cli import main
 from groklab.cli_run import study_of
+from groklab.engines.interruption import DETACHED
 from groklab.engines.progress import Progress
-from groklab.errors import StoreError
+from groklab.errors import GivenUp, StoreError
 from groklab.studies import find
 
 MISTAKES = {
@@ -24,7 +25,12 @@ MISTAKES = {
     "run nanda/mainline --seeds x": ["--seeds", "integer"],
     "run nanda/mainline --seeds 0": ["seeds", "at least 1"],
     "run nanda/mainline --scale big": ["'big'", "laptop, paper"],
-    "run nanda/mainline --engine rai": ["no engine", "local"],
+    "run nanda/mainline --engine rai": ["no engine", "ray"],
+    "run nanda/mainline --engine ray --address nowhere": ["auto, HOST:PORT or ray://HOST:PORT", "'nowhere'"],
+    "run nanda/mainline --engine ray --on-interrupt detach": ["outlives it", "address"],
+    "run nanda/mainline --engine ray --on-interrupt stop": ["cancel or detach", "'stop'"],
+    "run nanda/mainline --address auto": ["--address goes with --engine ray"],
+    "run nanda --on-interrupt detach": ["--on-interrupt goes with --engine ray"],
     "run nanda/mainline --set wait_decay=3": ["no field", "wait_decay", "weight_decay"],
     "run nanda/mainline --set steps=many": ["steps", "whole number", "'many'"],
     "run nanda/mainline --set steps": ["FIELD=VALUE", "'steps'"],
@@ -110,8 +116,9 @@ def test_help_says_every_command_option_and_status(capsys):
         assert word in text
     assert main(["run", "--help"]) == 0
     text = capsys.readouterr().out
-    for word in ("--scale", "--out", "--seeds", "--set", "--engine", "--json", "groklab run nanda/mainline"):
+    for word in ("--scale", "--out", "--seeds", "--set", "--engine", "--address", "--on-interrupt", "--json"):
         assert word in text
+    assert "groklab run nanda/mainline" in text
 
 
 def test_version(capsys):
@@ -155,13 +162,15 @@ def trained(monkeypatch):
 
     class Asked(list):
         record: FakeRecord = fake_record()
-        ends: type[BaseException] | None = None
+        ends: type[BaseException] | BaseException | None = None
         new: int = 600
 
     asked = Asked(calls)
+    asked.how = {}
 
-    def run(study, out, watch, precision):
+    def run(study, out, watch, **how):
         asked.append((study, Path(out)))
+        asked.how = how
         counts = {"total": 30_000, "runs": 5, "memorised": 2, "grokked": 1}
         watch(Progress(done=12_000, trained=asked.new, doing="training", **counts))
         if asked.ends is not None:
@@ -207,6 +216,34 @@ def test_interrupted_says_how_to_go_on(trained, capsys, as_json):
     assert line.startswith("groklab: interrupted after 12,000 of 30,000 run-steps; everything up to there is kept")
     assert shlex.split(line.partition("go on with: groklab ")[2]) == words
     assert (json.loads(out)["error"] in line) if as_json else out == ""
+
+
+def test_the_engine_and_its_options_are_handed_on(trained, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    words = ["run", "nanda/mainline", "--out", str(tmp_path), "--engine", "ray"]
+    assert main(words) == 0
+    assert trained.how == {"precision": "float32", "engine": "ray", "address": None, "on_interrupt": "cancel"}
+    assert main([*words, "--address", "head:6379", "--on-interrupt", "detach"]) == 0
+    assert trained.how["address"] == "head:6379"
+    assert trained.how["on_interrupt"] == "detach"
+    assert main(words[:4]) == 0
+    assert trained.how == {"precision": "float32"}
+
+
+def test_detached_says_how_to_watch_again(trained, capsys):
+    trained.ends = KeyboardInterrupt(DETACHED)
+    words = ["run", "nanda/mainline", "--engine", "ray", "--address", "auto", "--on-interrupt", "detach"]
+    assert main(words) == 130
+    line = one_line(capsys.readouterr().err)
+    assert line.startswith("groklab: detached after 12,000 of 30,000 run-steps; the cluster goes on; watch with: ")
+    assert shlex.split(line.partition("watch with: groklab ")[2]) == words
+
+
+def test_what_was_given_up_is_status_1_with_the_reasons(trained, capsys):
+    trained.ends = GivenUp("1 batch given up, all others are done: runs 3: out of memory")
+    assert main(["run", "nanda/mainline", "--engine", "ray", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"] in one_line(err) == f"groklab: {trained.ends}"
 
 
 def test_a_store_that_refuses_is_a_mistake(trained, capsys):

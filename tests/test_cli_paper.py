@@ -11,6 +11,7 @@ import groklab as gl
 from fake_study import experiment, known, store  # noqa: F401
 from groklab.cli import main
 from groklab.engines.progress import Progress
+from groklab.errors import GivenUp
 from groklab.store.places import is_store
 from groklab.studies import catalogue, find, named, papers
 
@@ -30,9 +31,8 @@ def paper(monkeypatch: pytest.MonkeyPatch, known: object) -> list[Path]:  # noqa
             watch(Progress(done=900, trained=0, doing="training", **counts))
         else:
             diverges = 1 if study.runs[0].dropout else -1
-            trained.append(
-                store(out, study=study.name, scale=study.scale, count=len(study.runs), ended=99, diverges=diverges)
-            )
+            store(out, study=study.name, scale=study.scale, count=len(study.runs), ended=99, diverges=diverges)
+            trained.append(Path(out))
             watch(Progress(done=900, trained=900, doing="training", **counts))
         return gl.open(out)
 
@@ -135,6 +135,24 @@ def test_an_interruption_says_where_and_the_same_command(
     assert out.startswith("fake/small (1 of 2): 3 runs, 3 grokked; 900 run-steps in 0:")
     assert len(out.splitlines()) == 1
     assert paper == [tmp_path / "two words" / "small"]
+
+
+def test_a_study_given_up_does_not_keep_the_others(
+    paper: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = gl.run
+
+    def run(study, out, watch, precision):
+        if study.name == "fake/small":
+            raise GivenUp("1 batch given up, all others are done: runs 3: out of memory")
+        return training(study, out, watch, precision)
+
+    monkeypatch.setitem(gl.__dict__, "run", run)
+    assert main(["run", "fake", "--out", str(tmp_path / "all")]) == 1
+    out, err = capsys.readouterr()
+    assert paper == [Path(tmp_path / "all" / "tiny")]
+    assert out.startswith("fake/small (1 of 2): 1 batch given up")
+    assert err.splitlines()[-1] == "groklab: fake/small: 1 batch given up, all others are done: runs 3: out of memory"
 
 
 def test_studies_are_listed_by_paper(capsys: pytest.CaptureFixture[str]) -> None:

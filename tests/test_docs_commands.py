@@ -34,7 +34,7 @@ def test_every_command_has_a_section_with_an_example(text: str, capsys: pytest.C
 
 def test_what_a_command_takes_is_said_with_its_default(text: str) -> None:
     run = text.partition("\n## run\n")[2].partition("\n## ")[0]
-    assert "| `STUDY\\|PAPER` | A study, or a paper for all its studies;" in run
+    assert "| `STUDY\\|PAPER\\|FILE.toml` | A study, or a paper for all its studies;" in run
     assert re.search(r"^\| `--scale SCALE` \| .* Default: `laptop`\. \|$", run, re.MULTILINE)
     assert re.search(r"^\| `--seeds SEEDS` \| [^`]*\. \|$", run, re.MULTILINE)
     assert "groklab run nanda/mainline --set weight_decay=0.5 --set steps=12000 --out runs/half-decay" in run

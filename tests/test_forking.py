@@ -11,7 +11,7 @@ import xarray as xr
 
 import groklab as gl
 from groklab.curves import find_phases
-from groklab.engines import forking, local
+from groklab.engines import forking, preparing
 from groklab.engines.forking import forks
 from groklab.figures.arms import arms as figure_arms
 from groklab.findings.varied import settings_tables
@@ -165,7 +165,7 @@ def tiny(**more: Any) -> Study:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> gl.Record:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
+        patch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
         patch.setattr(forking, "_key", lambda record, run: np.array([0, 1, 0], np.float32))
         return gl.run(tiny(), tmp_path_factory.mktemp("forks") / "store")
 
@@ -187,7 +187,7 @@ def test_a_study_of_forks_is_trained_with_its_reference(trained: gl.Record) -> N
 
 
 def test_it_is_not_trained_again(trained: gl.Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
     before = len(trained.provenance)
     assert len(gl.run(tiny(), trained.path).provenance) == before
 
@@ -218,7 +218,7 @@ def test_the_study_of_explanations_goes_from_its_runs_to_its_findings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a size at which nothing groks: no run is forked, and every claim says that it was not tested."""
-    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in NAMES))
     small = {"modulus": 7, "d_model": 8, "d_mlp": 16, "heads": 2, "steps": 40, "logging.every": 10}
     study = find("forum/explanations")(seeds=1).replace({**small, "checkpoints.every": 20})
     record = gl.run(study, tmp_path / "store")

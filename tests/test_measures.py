@@ -348,7 +348,7 @@ def test_the_built_in_measures_are_documented_and_in_order() -> None:
 
 
 def test_needs_and_groups_that_are_not_there(cases: Cases) -> None:
-    with pytest.raises(ValueError, match="a measure can need group, key, mlp, .*linear, not 'luck'"):
+    with pytest.raises(ValueError, match=r"a measure can need group, key, mlp, .*linear, not 'luck'"):
         cases("no group").view.has("luck")
     with pytest.raises(ValueError, match="quadratic:5 has no group"):
         _ = cases("no group").view.group

@@ -12,7 +12,7 @@ import pytest
 
 import groklab as gl
 from groklab import kept_measures
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.errors import Mistake
 from groklab.losses import margin_loss
 from groklab.measures import Labels, Langevin, Measure, View, built_in, learning_coefficients, on_request
@@ -151,7 +151,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A handful of measures, few of XLA's optimisations, and chains of a few steps."""
     taken = tuple(one for one in built_in() if one.name in FEW)
     short = learning_coefficients(SHORT)
-    for module in (local, kept_measures):
+    for module in (preparing, kept_measures):
         monkeypatch.setattr(module, "built_in", lambda: taken)
     monkeypatch.setattr("groklab.training.applicable.on_request", lambda: short)
     monkeypatch.setattr(kept_measures, "on_request", lambda: short)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import groklab as gl
-from groklab.engines import local
-from groklab.engines.local import applicable
+from groklab.engines import preparing
 from groklab.engines.precision import multiplying
+from groklab.engines.preparing import applicable
 from groklab.errors import Mistake
 from groklab.measures import built_in
 from groklab.models.lookup import rows, rows_by_product
@@ -139,7 +139,7 @@ def test_a_study_under_a_small_limit_ends_the_same_and_keeps_its_batches(
     assert sizes == [[3], [1, 2]]
     for name in ("train_loss", "test_loss"):
         np.testing.assert_allclose(wide.metrics()[name], narrow.metrics()[name], rtol=1e-4)
-    monkeypatch.setattr(local, "largest", None)
+    monkeypatch.setattr(preparing, "largest", None)
     again = gl.run(study, tmp_path / "narrow")
     assert again.metrics().equals(narrow.metrics())
     assert narrow.provenance[0]["compiling_seconds"] > 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import groklab as gl
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.measures import Measure, View, built_in, measure, measured
 from groklab.models import TransformerSettings
 from groklab.report import panels
@@ -61,7 +61,7 @@ def tokens(model: Any, task: Task) -> jax.Array:
 @pytest.fixture(autouse=True)
 def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of the built-in measures, so that little is compiled."""
-    monkeypatch.setattr(local, "built_in", lambda: FEW)
+    monkeypatch.setattr(preparing, "built_in", lambda: FEW)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -80,7 +80,7 @@ OWN = (largest_embedding, by_head, tokens)
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> gl.Record:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "built_in", lambda: FEW)
+        patch.setattr(preparing, "built_in", lambda: FEW)
         return gl.run(STUDY, tmp_path_factory.mktemp("own") / "store", measures=OWN)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 PUBLIC = {
-    "groklab": "Mistake Record Run StoreError circuits engines figures groups measures models open report run studies "
-    "tasks training",
+    "groklab": "GivenUp Mistake Record Run StoreError circuits engines figures groups measures models open report run "
+    "studies sweeps tasks tracking training",
     "groklab.circuits": "Ablation Basis Circuit Null align cosine cosine_coefficients figures keep_products keep_sums "
     "keep_terms markdown_table neuron_spectra on_the_line print_circuit shuffled take_apart without_cosines "
     "without_sums",
@@ -36,14 +36,16 @@ PUBLIC = {
     "matrix_norm_curves mirror_curves panels restricted_curves sparsity_curves spectra sum_of_squares_curves "
     "trig_share_curves write_page",
     "groklab.serve": "Application Site is_loopback listen prepared run url_of",
-    "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun commit_derived keep provenance",
+    "groklab.store": "BatchWriter DerivedWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
     "groklab.studies": "Experiment Scale Study catalogue experiment find forum named nanda papers varma",
     "groklab.studies.nanda": "mainline",
+    "groklab.sweeps": "read",
     "groklab.tasks": "DigitsSettings GroupStructure Operation Problem ProblemSettings Samples SamplesSettings "
     "SequenceSettings SequenceTask Split SplitSettings SubsequencesSettings Task TaskSettings TrigramsSettings "
     "catalogue find_operation operations parse_task problem_of",
     "groklab.theory": "Allocation Circuits CriticalSize Efficiency Estimate Phases Points Problem Scaling Speeds "
     "Trajectories allocate closed_ratio critical_size minimise phases recorded_steps scale simulate",
+    "groklab.tracking": "Curves TensorBoard Tracker WandB chosen tracked",
     "groklab.training": "Batch Doing Fork Intervention OptimiserSettings Run Schedule Status StopSettings Tick Trainer "
     "Watcher plan with_parents",
 }

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import groklab as gl
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.measures import built_in
 from groklab.studies import Study
 
@@ -61,13 +61,13 @@ def study() -> Study:
 def measure_less() -> None:
     """Only some of the built-in measures, of every kind, so that each process compiles little."""
     few = tuple(measure for measure in built_in() if measure.name in MEASURES)
-    local.built_in = lambda: few
+    preparing.built_in = lambda: few
 
 
 @pytest.fixture(autouse=True, scope="module")
 def measured_less() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "built_in", local.built_in)
+        patch.setattr(preparing, "built_in", preparing.built_in)
         measure_less()
         yield
 
@@ -147,7 +147,7 @@ def test_interrupted_it_commits_and_goes_on(
     process = start(folder, commit_seconds=1e9)
     while not (folder / "batches").is_dir():
         time.sleep(0.02)
-    time.sleep(4.0)
+    time.sleep(1.0)
     process.send_signal(number)
     time.sleep(0.1)
     process.send_signal(number)

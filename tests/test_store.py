@@ -189,6 +189,24 @@ def test_old_states_leave_the_disk_but_not_under_a_reader(tmp_path):
     assert size() < full * 0.25
 
 
+def test_dead_states_do_not_pile_up_while_a_batch_is_trained(tmp_path, monkeypatch):
+    compact = BatchWriter.compact
+    monkeypatch.setattr("groklab.store.writer.COMPACTING", 4)
+    monkeypatch.setattr(BatchWriter, "compact", lambda self: compact(self, grace=0))
+    sizes = []
+    with BatchWriter(tmp_path / "b", [0], [LOSS], {}) as writer:
+        for step in range(9):
+            state = {"w": np.random.default_rng(step).normal(size=(1, 50_000))}
+            writer.commit(step=step, logged_steps=np.array([step]), measures={}, checkpoints={}, state=state, meta={})
+            sizes.append(sum(file.stat().st_size for file in (tmp_path / "b").rglob("*") if file.is_file()))
+        assert writer.state().step == 8
+    one = sizes[0]
+    assert sizes[2] > 2.5 * one
+    assert sizes[3] < 1.5 * one
+    assert sizes[6] > 2.5 * one
+    assert sizes[7] < 1.5 * one
+
+
 def test_the_size_of_a_store_like_the_demo(tmp_path):
     """A quarter of it: five runs, 10,750 weights, 60 checkpoints, 20 variables, 15 commits."""
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import xarray as xr
 
 import groklab as gl
 from fake_record import FakeRecord
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.findings import Analysis, Finding
 from groklab.measures import built_in
 from groklab.models import Model, TransformerSettings
@@ -220,7 +220,7 @@ def test_from_training_to_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(MODULE.SMALL_STEPS, "laptop", 100)
     monkeypatch.setattr(_lines, "grokked", lambda accuracy: accuracy >= 0)
     few = {"train_accuracy", "test_accuracy", "sum_of_squares", "restricted_loss_test", "neuron_logit_norm"}
-    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
     # Children go on for 3,000 steps in the study.
     study = find(NAME)("laptop", 3, steps=100)
     record = gl.run(study, tmp_path / "store")

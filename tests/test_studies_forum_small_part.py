@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import groklab as gl
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.findings import Analysis
 from groklab.measures import built_in
 from groklab.models import TransformerSettings
@@ -179,7 +179,7 @@ def test_from_training_to_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(MODULE.FIRST_STEPS, "laptop", 200)
     monkeypatch.setitem(MODULE.THEN_STEPS, "laptop", 100)
     few = {"train_accuracy", "test_accuracy", "sum_of_squares", "train_loss", "test_loss"}
-    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
     record = gl.run(find(NAME)("laptop", 1), tmp_path / "store")
     runs = {part_of(run): number for number, run in enumerate(record.runs)}
     losses = record.metrics()["test_loss"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import groklab as gl
-from groklab.engines import local
+from groklab.engines import preparing
 from groklab.measures import Labels, View, built_in
 from groklab.models import TransformerSettings
 from groklab.models.closed_form import quadratic_network
@@ -45,7 +45,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks on small tables, and no more measured than is read."""
     monkeypatch.setattr(_runs, "setting", small)
     few = {*READS, *EFFICIENCY_READS, "train_loss", "test_loss", "sum_of_squares"}
-    monkeypatch.setattr(local, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
     for constants, value in (
         (_runs.MODULUS, 11),
         (_runs.WHOLE_STEPS, 400),

@@ -106,6 +106,19 @@ def eight() -> tuple[MemorySink, list[Status]]:
     return trained(*EIGHT)
 
 
+def test_commits_do_not_wait_for_the_next_logged_step(eight: tuple[MemorySink, list[Status]]) -> None:
+    batch = batch_of(*(run.replace({"logging.every": STEPS, "logging.growth": 1.0}) for run in EIGHT))
+    sink = MemorySink(batch)
+    trainer(batch, sink, commit_seconds=0.0).train()
+    assert len(sink.commits) > 3
+    assert sink.commits[-1] == STEPS
+    wanted, found = eight[0].state(), sink.state()
+    assert wanted is not None
+    assert found is not None
+    for name, values in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], values, err_msg=name)
+
+
 def plain_loop(run: Run) -> dict[str, list[float]]:
     """The same training written out: one run, one step at a time, float64, the usual cross-entropy, AdamW."""
     task = Task.of(run.task)

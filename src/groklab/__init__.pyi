@@ -6,9 +6,12 @@ from . import measures as measures
 from . import models as models
 from . import report as report
 from . import studies as studies
+from . import sweeps as sweeps
 from . import tasks as tasks
+from . import tracking as tracking
 from . import training as training
-from .engines.local import run as run
+from .engines.running import run as run
+from .errors import GivenUp as GivenUp
 from .errors import Mistake as Mistake
 from .errors import StoreError as StoreError
 from .record import Record as Record

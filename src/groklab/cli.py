@@ -11,7 +11,8 @@ import typer
 
 from groklab import cli_usage
 from groklab.claims.places import places_in
-from groklab.errors import Mistake, unknown
+from groklab.errors import Mistake
+from groklab.store.place import Place
 from groklab.store.places import must_be_result
 
 EPILOG = """
@@ -34,9 +35,12 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `groklab run` wrote.")]
-Result = Annotated[Path, typer.Argument(metavar="DIR", help="What `groklab run` or `groklab keep` wrote.")]
-Results = Annotated[list[Path], typer.Argument(metavar="DIR...", help="What `groklab run` or `groklab keep` wrote.")]
+# A `Path` would make one slash of the two in s3://.
+DEMO = Place.of("runs/demo")
+WROTE = "What `groklab run` or `groklab keep` wrote"
+Folder = Annotated[Place, typer.Argument(parser=Place.of, metavar="DIR", help="What `groklab run` wrote.")]
+Result = Annotated[Place, typer.Argument(parser=Place.of, metavar="DIR", help=f"{WROTE}.")]
+Results = Annotated[list[Place], typer.Argument(parser=Place.of, metavar="DIR...", help=f"{WROTE}.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +77,9 @@ def options(
 @app.command(epilog="[bold]Examples[/]\n\ngroklab demo\n\ngroklab demo --open" + EPILOG)
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and of their page.")] = Path("runs/demo"),
+    out: Annotated[
+        Place, typer.Option("--out", parser=Place.of, metavar="DIR", help="Folder of the runs and of their page.")
+    ] = DEMO,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
     json: Json = False,
 ) -> None:
@@ -83,7 +89,7 @@ def demo(
     record, trained = cli_run.train(cli_run.study_of("nanda/mainline"), out, context.obj)
     if not trained:
         cli_usage.say(f"the runs in {out} were done already; only their page is written anew")
-    page = record.report(out / "report.html")
+    page = record.report(out.beside("report.html"))
     cli_tables.show_record(record, json, report=page)
     cli_usage.say(f"the page is {page}")
     if open_page:
@@ -104,22 +110,30 @@ def studies(json: Json = False) -> None:
     "groklab run nanda/mainline\n\n"
     "groklab run nanda/mainline --scale paper --seeds 2 --out runs/published\n\n"
     "groklab run nanda/mainline --set weight_decay=0.5 --set steps=12000 --out runs/half-decay\n\n"
-    "groklab run nanda --scale laptop" + EPILOG
+    "groklab run nanda --scale laptop --engine ray --address auto\n\n"
+    "groklab run sweeps/phase_diagram.toml --out runs/phases\n\n"
+    "groklab run sweeps/semi_grokking.toml --dry-run" + EPILOG
 )
 def run(
     context: typer.Context,
     study: Annotated[
         str,
         typer.Argument(
-            metavar="STUDY|PAPER", help="A study, or a paper for all its studies; `groklab studies` lists them."
+            metavar="STUDY|PAPER|FILE.toml",
+            help="A study, or a paper for all its studies; `groklab studies` lists them. Or the file of a sweep.",
         ),
     ],
     scale: Annotated[
         str, typer.Option("--scale", help="`laptop`: minutes on two cores; `paper`: the published setting.")
     ] = "laptop",
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder of the runs; else runs/STUDY-SCALE. A paper's: DIR/STUDY."),
+        Place | None,
+        typer.Option(
+            "--out",
+            parser=Place.of,
+            metavar="DIR",
+            help="Folder of the runs, or s3://BUCKET/PREFIX; else runs/STUDY-SCALE. A paper's: DIR/STUDY.",
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", help="Networks of each setting; else the study's own number.")
@@ -132,30 +146,66 @@ def run(
             help="Change a setting of every run, such as weight_decay=0.5; repeatable.",
         ),
     ] = None,
-    engine: Annotated[str, typer.Option("--engine", help="Where to train; `local`: in this process.")] = "local",
+    engine: Annotated[
+        str, typer.Option("--engine", help="Where to train: `local` in this process, `ray` on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="The Ray cluster, or `auto` for the one this machine is in; else RAY_ADDRESS, else one of its own.",
+        ),
+    ] = None,
+    on_interrupt: Annotated[
+        str,
+        typer.Option("--on-interrupt", help="What Ctrl-C does on a Ray cluster: `cancel` the work, or `detach`."),
+    ] = "cancel",
     precision: Annotated[
         str,
         typer.Option("--precision", help="Matrix products on a GPU: `float32`, `tf32` or `bf16_3x` (faster)."),
     ] = "float32",
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track",
+            metavar="TRACKER",
+            help="Show curves meanwhile: `tensorboard`, or `wandb` (offline); repeatable.",
+        ),
+    ] = None,
+    track_to: Annotated[
+        Path | None,
+        typer.Option("--track-to", metavar="DIR", help="Folder of their files; else DIR/tracking of the runs."),
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan (batches, memory, time, storage), train nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Run a study, or all of a paper, or go on: the same command resumes from the last commit, bit for bit."""
-    from groklab import cli_paper, cli_run, cli_tables
+    """Run a study, all of a paper, or a sweep, or go on: the same command resumes from the last commit, bit for bit."""
+    from groklab import cli_how, cli_paper, cli_plan, cli_run, cli_tables
 
-    if engine not in cli_run.ENGINES:
-        raise unknown("engine", engine, cli_run.ENGINES)
-    exactness = cli_run.precision_of(precision)
+    how = cli_how.how_of(precision, engine, address, on_interrupt, track or (), track_to)
     if study in cli_paper.names():
         whole = cli_paper.studies_of(study, scale, seeds, changes or [])
-        cli_paper.train(whole, out or Path("runs") / f"{study}-{scale}", context.obj, exactness, json)
+        under = out or Place(Path("runs")) / f"{study}-{scale}"
+        if dry:
+            cli_plan.dry(cli_paper.places_of(whole, under), how, json)
+        else:
+            cli_paper.train(whole, under, context.obj, how, json)
         return
-    asked = cli_run.study_of(study, scale, seeds, changes or [])
-    folder = out if out is not None else Path("runs") / f"{asked.name.replace('/', '-')}-{asked.scale}"
-    record, trained = cli_run.train(asked, folder, context.obj, exactness)
+    is_sweep = study.endswith(cli_plan.SWEEP)
+    asked = cli_plan.sweep_of(study, context) if is_sweep else cli_run.study_of(study, scale, seeds, changes or [])
+    folder = out or Place(Path("runs")) / f"{asked.name.replace('/', '-')}-{asked.scale}"
+    if dry:
+        cli_plan.dry([(asked, folder)], how, json)
+        return
+    plan = {"plan": cli_plan.first(asked, folder, how).to_json()} if is_sweep else {}
+    record, trained = cli_run.train(asked, folder, context.obj, how)
     if not trained:
         cli_usage.say(f"the runs in {folder} were done already")
-    cli_tables.show_record(record, json)
-    page = folder / "report.html"
+    cli_tables.show_record(record, json, **plan)
+    page = folder.beside("report.html")
     cli_usage.say(f"see them: {cli_usage.quoted(['report', str(folder), '--out', str(page)])}")
     cli_run.end(record)
 
@@ -191,7 +241,8 @@ def report(
     from groklab import cli_tables
     from groklab.report import write_page
 
-    beside = folders[0].with_suffix(".html") if folders[0].is_file() else folders[0] / "report.html"
+    first = folders[0]
+    beside = Path(first).with_suffix(".html") if first.is_file() else first.beside("report.html")
     page = write_page([groklab.open(folder) for folder in folders], out or beside)
     if json:
         cli_tables.print_json({"report": str(page)})
@@ -204,9 +255,7 @@ def report(
     "groklab serve runs/demo --port 0 --json\n\nCtrl-C ends it, with status 0." + EPILOG
 )
 def serve(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="What `groklab run` or `groklab keep` wrote, or a folder of such.")
-    ],
+    folder: Annotated[Place, typer.Argument(parser=Place.of, metavar="DIR", help=f"{WROTE}, or a folder of such.")],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 for any that is free.")] = 8765,
     host: Annotated[
         str, typer.Option("--host", help="The address; others than this machine's own let others read.")
@@ -254,8 +303,8 @@ def figures(
 )
 def claims(
     folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="DIR...", help="What `groklab run` or `groklab keep` wrote, or folders of such."),
+        list[Place],
+        typer.Argument(parser=Place.of, metavar="DIR...", help=f"{WROTE}, or folders of such."),
     ],
     everything: Annotated[
         bool, typer.Option("--all", help="Also list the claims that nothing there speaks of.")
@@ -303,7 +352,8 @@ def keep(
 )
 def circuit(
     source: Annotated[
-        Path, typer.Argument(metavar="DIR|FILE", help="A folder that `groklab run` wrote, or a weights file.")
+        Place,
+        typer.Argument(parser=Place.of, metavar="DIR|FILE", help="What `groklab run` wrote, or a weights file."),
     ],
     number: Annotated[int | None, typer.Option("--run", help="Which run of the folder; else 0.")] = None,
     step: Annotated[int | None, typer.Option("--step", help="Which step's weights; else the last.")] = None,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groklab.errors import Mistake
+from groklab.store.place import Place
 
 if TYPE_CHECKING:
     from groklab.circuits import Circuit
@@ -11,15 +12,15 @@ if TYPE_CHECKING:
 WEIGHTS = (".safetensors", ".pt", ".pth")
 
 
-def circuit_of(source: Path, run: int | None, step: int | None, task: str | None) -> "Circuit":
+def circuit_of(source: Place, run: int | None, step: int | None, task: str | None) -> "Circuit":
     """The network of a run of a store, or of a weights file with the task it learned, taken apart.
 
     Raises `Mistake` for words that do not go together, and whatever the store, the file or the task refuse.
     """
-    if source.suffix in WEIGHTS:
+    if source.local is not None and source.local.suffix in WEIGHTS:
         if run is not None or step is not None:
             raise Mistake(f"{source.name} is a weights file: it has no --run and no --step; give --task")
-        return _of_file(source, task)
+        return _of_file(source.local, task)
     if task is not None:
         raise Mistake(f"--task goes with a weights file ({', '.join(WEIGHTS)}); a run of {source} knows its own")
     import groklab
@@ -52,7 +53,7 @@ def show(circuit: "Circuit", as_json: bool, out: Path | None) -> None:
         write_page(circuit, out)
 
 
-def export(folder: Path, run: int, step: int | None, layout: str, out: Path) -> list[Path]:
+def export(folder: Place, run: int, step: int | None, layout: str, out: Path) -> list[Path]:
     """Writes a run's weights; gives the files written. Raises `Mistake` for a layout that is not known."""
     if layout not in ("safetensors", "transformer-lens"):
         raise Mistake(f"--format takes safetensors or transformer-lens, not {layout!r}")

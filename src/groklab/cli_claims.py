@@ -13,6 +13,7 @@ from groklab.cli_tables import print_json, terminal
 from groklab.cli_usage import say
 from groklab.findings import Finding, not_run
 from groklab.findings.words import measured
+from groklab.store.place import Place
 
 if TYPE_CHECKING:
     from groklab.claims import Entry, Evidence
@@ -28,7 +29,7 @@ STYLES = {
 """A colour a verdict, beside its words."""
 
 
-def show(paths: Sequence[Path], everything: bool, as_json: bool) -> None:
+def show(paths: Sequence[Place], everything: bool, as_json: bool) -> None:
     """Prints the findings of the stores and files at `paths`, and with `everything` the claims that have none there.
 
     Ends with exit status 1, and a line each, where claims that held in the committed results no longer hold on the
@@ -64,7 +65,7 @@ def show(paths: Sequence[Path], everything: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def keep(folder: Path, out: Path, only: Sequence[str] | None, every: int | None, as_json: bool) -> None:
+def keep(folder: Place, out: Path, only: Sequence[str] | None, every: int | None, as_json: bool) -> None:
     """Keeps what was measured in a small file, and prints its path."""
     import groklab
 

@@ -9,13 +9,14 @@ from groklab.errors import Mistake, unknown
 from groklab.figures.names import FIGURES
 from groklab.figures.sizes import DOUBLE, SINGLE, Format
 from groklab.files import put
+from groklab.store.place import Place
 
 NARROW, WIDE = 20.0, 1000.0
 """Widths in mm that are accepted."""
 
 
 def write(
-    folder: Path, out: Path, form: str, names: Sequence[str], width: str | None, run: int | None, as_json: bool
+    folder: Place, out: Path, form: str, names: Sequence[str], width: str | None, run: int | None, as_json: bool
 ) -> None:
     """Writes every figure that there is, or those named, all or none; prints what was written and what was left out.
 

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groklab import cli_run, cli_tables
+from groklab.cli_how import How
 from groklab.cli_usage import quoted, say
-from groklab.errors import Mistake, StoreError
+from groklab.errors import GivenUp, Mistake, StoreError
+from groklab.store.place import Place
 from groklab.store.places import is_store
 from groklab.studies import Study, named, papers
 
 if TYPE_CHECKING:
-    from groklab.engines.precision import Precision
     from groklab.record import Record
 
 
@@ -32,31 +32,44 @@ def studies_of(paper: str, scale: str, seeds: int | None, changes: Sequence[str]
     return made
 
 
-def train(
-    studies: Sequence[Study], folder: Path, arguments: Sequence[str], precision: "Precision", as_json: bool
-) -> None:
+def places_of(studies: Sequence[Study], folder: Place) -> list[tuple[Study, Place]]:
+    """Each study with the folder of its runs. Raises `StoreError` for a folder that holds those of a single study."""
+    if is_store(folder):
+        raise StoreError(f"{folder} holds the runs of one study; choose another --out for those of a whole paper")
+    return [(study, folder / study.name.rpartition("/")[2]) for study in studies]
+
+
+def train(studies: Sequence[Study], folder: Place, arguments: Sequence[str], how: How, as_json: bool) -> None:
     """Trains each study into its own folder in `folder`, or goes on with it: a line a study, and totals.
 
     With `as_json` the lines go to standard error, and a list with a document a study is printed at the end. Ends with
-    status 1 when runs ended badly; raises `StoreError` for a folder that holds the runs of a single study.
+    status 1 when runs ended badly, raises `GivenUp` at the end where some were given up, and `StoreError` for a folder
+    that holds the runs of a single study.
     """
-    if is_store(folder):
-        raise StoreError(f"{folder} holds the runs of one study; choose another --out for those of a whole paper")
-    begun, bad, records = time.monotonic(), list[str](), list["Record"]()
-    for number, study in enumerate(studies, start=1):
-        title = f"{study.name} ({number} of {len(studies)})"
-        started = time.monotonic()
-        record, trained = cli_run.train(study, folder / study.name.rpartition("/")[2], arguments, precision, title)
-        records.append(record)
-        took = f"{trained:,} run-steps in {_duration(time.monotonic() - started)}" if trained else "done already"
-        _tell(f"{title}: {_counts([record])}; {took}", as_json)
-        bad += [
-            f"{study.name} run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad
-        ]
+    places = places_of(studies, folder)
+    begun, bad, given, records = time.monotonic(), list[str](), list[str](), list["Record"]()
+    with how.connection():
+        for number, (study, place) in enumerate(places, start=1):
+            title = f"{study.name} ({number} of {len(studies)})"
+            started = time.monotonic()
+            try:
+                record, trained = cli_run.train(study, place, arguments, how, title)
+            except GivenUp as given_up:
+                given.append(f"{study.name}: {given_up}")
+                _tell(f"{title}: {given_up}", as_json)
+                continue
+            records.append(record)
+            took = f"{trained:,} run-steps in {_duration(time.monotonic() - started)}" if trained else "done already"
+            _tell(f"{title}: {_counts([record])}; {took}", as_json)
+            bad += [
+                f"{study.name} run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad
+            ]
     _tell(f"{len(studies)} studies: {_counts(records)}; {_duration(time.monotonic() - begun)} in all", as_json)
     if as_json:
         cli_tables.print_json([cli_tables.document_of(record) for record in records])
     say(f"what they say of the claims: {quoted(['claims', str(folder)])}")
+    if given:
+        raise GivenUp("; ".join([*given, *bad]))
     cli_run.end_badly(bad, sum(len(record.runs) for record in records))
 
 

@@ -1,31 +1,21 @@
 """From the words of `run` and `demo` to a study, and from the study to its record."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from groklab.cli_how import LOCALLY, How
 from groklab.cli_usage import Interrupted, quoted, say
-from groklab.errors import Mistake, unknown
+from groklab.engines.interruption import DETACHED
+from groklab.errors import Mistake
+from groklab.store.place import Place
 from groklab.store.places import must_be_free
 from groklab.studies import Experiment, Study, find
 from groklab.training.plan import check, with_parents
 
 if TYPE_CHECKING:
-    from groklab.engines.precision import Precision
     from groklab.record import Record
-
-ENGINES = ("local",)
-PRECISIONS: "tuple[Precision, ...]" = ("float32", "tf32", "bf16_3x")
-
-
-def precision_of(name: str) -> "Precision":
-    """The precision of that name. Raises `Mistake` where there is none."""
-    for known in PRECISIONS:
-        if known == name:
-            return known
-    raise unknown("precision", name, PRECISIONS)
 
 
 def study_of(name: str, scale: str = "laptop", seeds: int | None = None, changes: Sequence[str] = ()) -> Study:
@@ -60,7 +50,7 @@ def made(experiment: Experiment, scale: str, seeds: int | None, changes: Sequenc
 
 
 def train(
-    study: Study, folder: Path, arguments: Sequence[str], precision: "Precision" = "float32", title: str = ""
+    study: Study, folder: Place, arguments: Sequence[str], how: How = LOCALLY, title: str = ""
 ) -> "tuple[Record, int]":
     """Trains a study, or goes on with it. Returns its record and the run-steps that were trained now.
 
@@ -74,14 +64,15 @@ def train(
         try:
             import groklab
 
-            record = groklab.run(study, folder, watch=display, precision=precision)
+            record = groklab.run(study, folder, watch=display, **how.options(study, folder))
         except KeyboardInterrupt as interrupt:
             last = display.last
             done = f"{last.done:,} of {last.total:,} run-steps" if last else "no steps"
+            where, command = f" in {title}" if title else "", quoted(arguments)
+            if DETACHED in interrupt.args:
+                raise Interrupted(f"detached{where} after {done}; the cluster goes on; watch with: {command}") from None
             kept = "what was committed before is kept" if interrupt.args else "everything up to there is kept"
-            how = f"{kept}; go on with: {quoted(arguments)}"
-            where = f" in {title}" if title else ""
-            raise Interrupted(f"interrupted{where} after {done}; {how}") from None
+            raise Interrupted(f"interrupted{where} after {done}; {kept}; go on with: {command}") from None
     return record, display.last.trained if display.last else 0
 
 

@@ -3,13 +3,13 @@
 import sys
 import threading
 import webbrowser
-from pathlib import Path
 
 from groklab.cli_usage import say
+from groklab.store.place import Place
 from groklab.store.places import results_in
 
 
-def serve(root: Path, host: str, port: int, open_page: bool, as_json: bool) -> None:
+def serve(root: Place, host: str, port: int, open_page: bool, as_json: bool) -> None:
     """Serves what is in `root` until it is interrupted, which is its good end: status 0.
 
     Raises `StoreError` where there is nothing to serve, `Mistake` where it cannot listen.

@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def terminal() -> Console:
-    """Standard output; a pipe gets whole lines, whatever the width."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
+def terminal(*, stderr: bool = False) -> Console:
+    """Standard output, or standard error; a pipe gets whole lines, whatever the width."""
+    console = Console(highlight=False, stderr=stderr)
+    return console if console.is_terminal else Console(highlight=False, stderr=stderr, width=200)

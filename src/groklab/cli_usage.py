@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 import typer
 import typer.main
 
-from groklab.errors import Mistake, unknown
+from groklab.errors import Caution, GivenUp, Mistake, unknown
 
 # Typer's own mistakes; the class has no public name in every version that is supported.
 UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
@@ -23,6 +24,10 @@ class Interrupted(Exception):
 def answer(app: typer.Typer, arguments: list[str]) -> int:
     """Runs `app` on `arguments`. The exit status: 0 done, 1 ended badly, 2 a mistake, 130 interrupted."""
     as_json = "--json" in arguments
+    shown = warnings.showwarning
+    warnings.showwarning = lambda message, category, *more: (
+        say(f"warning: {message}") if issubclass(category, Caution) else shown(message, category, *more)
+    )
     try:
         command = typer.main.get_command(app)
         known = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
@@ -32,6 +37,8 @@ def answer(app: typer.Typer, arguments: list[str]) -> int:
         status = command.main(arguments or ["--help"], prog_name="groklab", standalone_mode=False, obj=arguments)
     except Mistake as mistake:
         return _fail(str(mistake), 2, as_json)
+    except GivenUp as given_up:
+        return _fail(str(given_up), 1, as_json)
     except Interrupted as interrupted:
         return _fail(str(interrupted), 130, as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -40,6 +47,8 @@ def answer(app: typer.Typer, arguments: list[str]) -> int:
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}; choose another place", 2, as_json)
     except UsageError as error:
         return _fail(_in_words(error), 2, as_json)
+    finally:
+        warnings.showwarning = shown
     return status if isinstance(status, int) else 0
 
 

@@ -118,7 +118,7 @@ class Display:
             row.add_row(f"{self._title}starting", ProgressBar(total=None, pulse=True), self._pace())
             return Group(row)
         row.add_row(
-            f"{self._title}{last.doing}", ProgressBar(total=max(last.total, 1), completed=last.done), self._pace()
+            f"{self._title}{_doing(last)}", ProgressBar(total=max(last.total, 1), completed=last.done), self._pace()
         )
         return Group(row, Text(self._counts(last)))
 
@@ -136,8 +136,13 @@ class Display:
     def _print_line(self) -> None:
         self._lines = True
         last = self.last
-        words = f"{last.doing}: {self._counts(last)} · {self._pace()}" if last else "starting"
+        words = f"{_doing(last)}: {self._counts(last)} · {self._pace()}" if last else "starting"
         self._console.print(Text(self._title + words), soft_wrap=True)
+
+
+def _doing(last: Progress) -> str:
+    """What is going on, in words; whoever is waited for with it."""
+    return f"{last.doing} for {last.holder}" if last.holder else last.doing
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,22 @@ class StoreError(Mistake):
     """A store cannot be read or written: missing, corrupt, too new, in use, full, or not permitted."""
 
 
+class GivenUp(Exception):
+    """Batches failed again and again, and were given up; all others are done. Its text is one line of reasons."""
+
+
+class Taken(StoreError):
+    """A part of a store that another process is writing; `holder` says which."""
+
+    def __init__(self, words: str, holder: str = "") -> None:
+        super().__init__(words)
+        self.holder = holder
+
+
+class Caution(UserWarning):
+    """Something that works but that the user should know. Its text is one line, fit to be shown as it stands."""
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> Mistake:
     """The mistake of a name that is not known: names the nearest ones, or all when none is near.
 

@@ -4,10 +4,19 @@ import os
 import platform
 from pathlib import Path
 
+_share: list[int] = []
+"""The cores that this process was told to keep to, if it was."""
+
 
 def cores() -> int:
     """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([allowed, *_share])
+
+
+def keep_to(count: int) -> None:
+    """Tells this process to use no more cores than that, where others are at work on the same machine."""
+    _share[:] = [max(1, count)]
 
 
 def processor() -> str:

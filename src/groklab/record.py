@@ -13,6 +13,7 @@ from groklab.errors import Mistake
 from groklab.findings import Analysis, not_run
 from groklab.settings import Settings
 from groklab.store import Kept, Reader, keep
+from groklab.store.place import Place
 from groklab.tasks import Problem, Split, Task, problem_of
 from groklab.training.milestones import first_step, grokked, memorised
 from groklab.training.settings import Run
@@ -48,9 +49,9 @@ TABLE = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "trig_sha
 class Record:
     """A study's store, read only. Opening takes no lock and disturbs no writer; each call reads the newest commit."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str] | Place) -> None:
         """Raises `StoreError` for what is neither a store nor a kept result, is of a newer format, or is corrupt."""
-        self.path = Path(path)
+        self.path = Place.of(path)
         self._reader = Kept(self.path) if self.path.is_file() else Reader(self.path)
 
     def __repr__(self) -> str:
@@ -254,9 +255,8 @@ class Record:
 
     def _metas(self) -> list[tuple[Sequence[int], Mapping[str, Any]]]:
         """What was said of every batch that has begun, with its runs' numbers."""
-        batches = self._reader.manifest.batches.items()
-        saved = [(members, self._reader.saved(name, arrays=False)) for name, members in batches]
-        return [(members, found.meta) for members, found in saved if found is not None]
+        batches = self._reader.manifest.batches
+        return [(batches[name], found.meta) for name, found in self._reader.stands().items() if found is not None]
 
     def _number(self, run: int) -> int:
         if not -len(self.runs) <= run < len(self.runs):
@@ -264,8 +264,11 @@ class Record:
         return run % len(self.runs)
 
 
-def open(path: str | os.PathLike[str]) -> Record:
-    """The record of an existing store or kept result, read only. Raises `StoreError` when there is none."""
+def open(path: str | os.PathLike[str] | Place) -> Record:
+    """The record of an existing store (a folder, or s3://BUCKET/PREFIX) or kept result, read only.
+
+    Raises `StoreError` when there is none.
+    """
     return Record(path)
 
 

@@ -102,20 +102,30 @@ class Settings:
 
     def parse(self, path: str, text: str) -> Any:
         """The value that `text` gives for the field at `path`. Raises `Mistake` when it has another type."""
-        owner: Settings = self
-        *parents, name = self.resolve(path).split(".")
-        for parent in parents:
-            owner = getattr(owner, parent)
-        wanted = field_types(type(owner))[name]
         try:
             value = json.loads(text)
         except ValueError:
             value = text
         for candidate in (value, text):
-            accepted, result = _accept(candidate, wanted)
+            accepted, result = _accept(candidate, self._type_at(path))
             if accepted:
                 return result
-        raise Mistake(f"{path}={text}: {name} takes {describe(wanted)}, not {text!r}")
+        name = self.resolve(path).rpartition(".")[2]
+        raise Mistake(f"{path}={text}: {name} takes {describe(self._type_at(path))}, not {text!r}")
+
+    def fitted(self, path: str, value: object) -> Any:
+        """`value` in the type of the field at `path`, an int as a float. Raises `Mistake` when it has another type."""
+        accepted, result = _accept(value, self._type_at(path))
+        if not accepted:
+            raise Mistake(f"{path} takes {describe(self._type_at(path))}, not {value!r}")
+        return result
+
+    def _type_at(self, path: str) -> Any:
+        owner: Settings = self
+        *parents, name = self.resolve(path).split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        return field_types(type(owner))[name]
 
 
 @functools.cache

@@ -6,6 +6,7 @@ still stands.
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from groklab.claims.evidence import Evidence
 from groklab.errors import StoreError
 from groklab.findings import Claim, Finding
+from groklab.store.place import Place
 
 FILE = "claims.json"
 """The file's name."""
@@ -51,14 +53,15 @@ class Committed:
     """Digest of the words of every claim of the ledger."""
 
 
-def committed_for(path: Path) -> Committed:
-    """What was committed of what lies at a path: the nearest `claims.json` in its folder or the one above.
+def committed_for(at: str | os.PathLike[str] | Place) -> Committed:
+    """What was committed of what lies at a place: the nearest `claims.json` in its folder or the one above.
 
     Where there is none it is that of the results that groklab's own source lies beside; an installed package has none.
     """
-    here = path.resolve()
+    path = Place.of(at).local
+    around = () if path is None else (path.resolve(), *path.resolve().parents[:2])
     own = Path(__file__).parents[3] / "results"
-    for folder in (here, *here.parents[:2], own):
+    for folder in (*around, own):
         if folder.is_dir() and (folder / FILE).is_file():
             found = load(folder / FILE)
             if found is not None:
@@ -93,7 +96,7 @@ def text(found: Sequence[Evidence], claims: Iterable[Claim], folder: Path) -> st
     """What the file says of this evidence and of all claims, a line a claim."""
     parts: list[str] = []
     for one in found:
-        head = {"study": one.study, "scale": one.scale, "place": _place(one.path, folder)}
+        head = {"study": one.study, "scale": one.scale, "place": _place(Path(one.path), folder)}
         head |= {"runs": one.runs, "sessions": one.sessions, "data": one.data}
         verdicts = ",\n".join(f"  {json.dumps(finding.claim.identifier)}: {_said(finding)}" for finding in one.findings)
         parts.append(f'{json.dumps(head).removesuffix("}")}, "claims": {{\n{verdicts}\n}}}}')

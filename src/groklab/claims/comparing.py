@@ -8,13 +8,13 @@ now: partly after reproduced, anything below after partly.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from groklab.claims.committed import Committed, Verdicts
 from groklab.claims.evidence import Evidence
 from groklab.findings import Claim, Finding
 from groklab.findings.claim import fell
+from groklab.store.place import Place
 
 GONE = "no longer among the claims"
 """What is said instead of a verdict where the claim is not answered any more."""
@@ -30,7 +30,7 @@ class Worse:
     """The study."""
     scale: str
     """Its scale."""
-    path: Path
+    path: Place
     """The store or file at which it no longer holds."""
     before: str
     """The committed verdict."""

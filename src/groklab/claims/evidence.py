@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from groklab.claims import circuit, kept_circuits, simulation
 from groklab.claims.places import CIRCUITS, SIMULATION, places_in
 from groklab.findings import Finding
 from groklab.record import Record
+from groklab.store.place import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class Evidence:
     """The study, such as `nanda/mainline`."""
     scale: str
     """Its scale."""
-    path: Path
+    path: Place
     """Where it lies."""
     runs: str
     """Digest of the settings of its runs: the same for everybody who runs the same."""
@@ -36,31 +38,33 @@ class Evidence:
     """One a claim."""
 
 
-def evidence_in(path: Path) -> list[Evidence]:
-    """All evidence at a path: a store, a file, or all in a folder and its folders, sorted by place.
+def evidence_in(path: str | os.PathLike[str] | Place) -> list[Evidence]:
+    """All evidence at a place: a store, a file, or all in a folder and its folders, sorted by place.
 
     Raises `StoreError` where there is none, and for what cannot be read.
     """
     return [evidence_of(place) for place in places_in(path)]
 
 
-def evidence_of(path: Path) -> Evidence:
+def evidence_of(at: str | os.PathLike[str] | Place) -> Evidence:
     """What one store or file says. Raises `StoreError` for what cannot be read."""
-    if path.match(CIRCUITS):
-        apart = kept_circuits.read(path)
+    path = Place.of(at)
+    file = path.local if path.is_file() or (path.local is not None and path.local.suffix == ".json") else None
+    if file is not None and file.match(CIRCUITS):
+        apart = kept_circuits.read(file)
         return Evidence(
             study=circuit.STUDY,
             scale=apart.scale,
             path=path,
             runs=_digest(apart.digests),
             sessions=None,
-            data=_bytes(path),
+            data=_bytes(file),
             count=len(apart.networks),
             ended=len(apart.networks),
             findings=circuit.judge(apart.networks, apart.scale),
         )
-    if path.name == SIMULATION:
-        found = simulation.read(path)
+    if file is not None and file.name == SIMULATION:
+        found = simulation.read(file)
         scale = found[0].scale if found else ""
         return Evidence(
             study=simulation.STUDY,
@@ -69,7 +73,7 @@ def evidence_of(path: Path) -> Evidence:
             runs=_digest([simulation.STUDY]),
             # Nothing in it is left to chance: there is one such sample.
             sessions=_digest([]),
-            data=_bytes(path),
+            data=_bytes(file),
             count=0,
             ended=0,
             findings=found,
@@ -82,7 +86,7 @@ def evidence_of(path: Path) -> Evidence:
         path=path,
         runs=_digest([run.digest for run in record.runs]),
         sessions=_digest(sorted(str(session.get("started")) for session in record.provenance)),
-        data=_bytes(path) if path.is_file() else None,
+        data=_bytes(file) if file is not None else None,
         count=len(statuses),
         ended=sum(status.ended for status in statuses),
         findings=record.findings(),

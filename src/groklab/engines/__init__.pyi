@@ -1,3 +1,3 @@
-from .local import run as run
 from .progress import Progress as Progress
 from .progress import Watch as Watch
+from .running import run as run

@@ -2,25 +2,24 @@
 
 from collections.abc import Callable, Iterable
 
+from groklab.engines.standing import ended
 from groklab.measures import Measure
-from groklab.record import Record
 from groklab.store import BatchWriter, Reader, Variable
 from groklab.training import Batch, Trainer
 from groklab.training.afterwards import KEY_FREQUENCY, Networks, attributes, evaluate, last_kept
 from groklab.training.key_choice import OWN
 
 
-def variables_of(batch: Batch, record: Record, measures: tuple[Measure, ...], own: Iterable[Measure]) -> list[Variable]:
+def variables_of(batch: Batch, reader: Reader, measures: tuple[Measure, ...], own: Iterable[Measure]) -> list[Variable]:
     """What a store is to keep of a batch's measures, and of the key frequencies that they refer to.
 
     A batch that has ended and lacks a measure, because an earlier version of groklab trained it, gets it afterwards.
     """
-    ended = all(record.statuses[member].ended for member in batch.members)
-    there = Reader(record.path).variables(batch.name)
+    over, there = ended(reader, batch.name), reader.variables(batch.name)
     choice, users = batch.runs[0].key_frequencies, {measure.name for measure in own}
     variables: list[Variable] = []
     for measure in measures:
-        later = measure.afterwards or (ended and measure.name not in there)
+        later = measure.afterwards or (over and measure.name not in there)
         variables.append(_variable(measure, choice if later else OWN, later, own=measure.name in users))
     if any(variable.afterwards and "key_frequencies" in variable.notes for variable in variables):
         variables.append(_variable(KEY_FREQUENCY, choice, True, by_step=choice.strip() == OWN))

@@ -11,6 +11,21 @@ PATIENCE = 2.0
 """Seconds within which a repeated signal is taken for the same."""
 AT_ONCE = "at once"
 """What a `KeyboardInterrupt` carries that came before anything could be committed."""
+DETACHED = "detached"
+"""What a `KeyboardInterrupt` carries where only the watching ended, and the work goes on elsewhere."""
+
+
+@contextmanager
+def interrupted_at_once() -> Generator[None]:
+    """Has SIGTERM raise `KeyboardInterrupt` as Ctrl-C does, where there is nothing to commit. In the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

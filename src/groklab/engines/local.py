@@ -1,144 +1,129 @@
-"""A study trained in this process, batch after batch, into a store."""
+"""A study trained in this process, batch after batch; several processes may share it."""
 
-import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import jax
-
-from groklab.engines.compilations import keep_compilations
-from groklab.engines.completing import complete, variables_of
-from groklab.engines.deriving import derive
-from groklab.engines.earlier import as_stored
-from groklab.engines.forking import forks
-from groklab.engines.interruption import interruptions
-from groklab.engines.own import must_go_on, own_measures
+from groklab.engines.batches import parents, train_batch
+from groklab.engines.deriving import derive, underived
+from groklab.engines.interruption import interrupted_at_once, interruptions
+from groklab.engines.left import left_of
 from groklab.engines.precision import Precision, multiplying
-from groklab.engines.progress import Progress, Watch
-from groklab.measures import Measure, built_in
-from groklab.models import Learner
+from groklab.engines.preparing import Prepared, prepare
+from groklab.engines.progress import Watch
+from groklab.engines.standing import standing
+from groklab.engines.telling import Teller
+from groklab.errors import Taken
+from groklab.measures import Measure
 from groklab.record import Record
-from groklab.store import Folder, Manifest, Reader, begun, provenance
+from groklab.store import Folder, Reader
+from groklab.store.place import Place
 from groklab.studies.study import Study
-from groklab.tasks import problem_of
-from groklab.training import Batch, Run, Tick, Trainer, plan, with_parents
+from groklab.training import Batch
 from groklab.training.applicable import applicable
-from groklab.training.memory import largest
 from groklab.training.plan import planned
-from groklab.training.state import initial_model
-from groklab.training.train_size import train_size
+
+if TYPE_CHECKING:
+    from groklab.tracking import Tracker
+
+LOOKING = (0.5, 10.0)
+"""Seconds between looks at batches that other processes hold: at first, and at most."""
 
 
-def run(
+def train_here(
     study: Study,
-    out: str | os.PathLike[str],
+    place: Place,
     *,
     measures: Iterable[Callable[..., Any] | Measure] = (),
     watch: Watch = lambda progress: None,
     commit_seconds: float = 15.0,
     precision: Precision = "float32",
     memory: int | None = None,
+    trackers: "Sequence[Tracker]" = (),
 ) -> Record:
-    """Trains a study into the folder `out`, or goes on where an earlier call was interrupted, bit for bit.
+    """Trains a study in this process; see `groklab.run`.
 
-    `measures` are functions f(model, task) of your own, measured beside the built-in ones; see `groklab.measures`. A
-    study that goes on needs the same again. `watch` is told at every logged step how far the study is; a commit is
-    made at least every `commit_seconds`. `precision` is that of an accelerator's matrix products: float32, tf32
-    (fast, 10 bits) or bf16_3x (three passes of bfloat16). `memory` is what a batch may take, in bytes; nothing means
-    what the device has at hand. It settles how many runs a batch has when a study begins; a study that goes on keeps
-    its batches.
-    On Ctrl-C or SIGTERM everything is committed and `KeyboardInterrupt` raised. Raises `Mistake` for runs that
-    cannot be made, and `StoreError` for a folder that holds other settings, is in use, or cannot be written.
+    A batch that another process holds is left for later. When only such are left, or such that need them first, it
+    waits, and takes over what is given back or expires.
     """
-    keep_compilations()
-    runs, out, own = with_parents(study.runs), Path(out), own_measures(measures)
-    every = (*built_in(), *own)
-    if begun(out):
-        # A store keeps the batches it was made with, so that those of a study that goes on need no thought.
-        batches, stored = plan(runs), Reader(out).manifest.runs
-        must_go_on(Record(out), own)
-    else:
-        batches, stored = plan(runs, lambda alike: largest(alike, applicable(alike[0], every)[0], memory)), ()
-    manifest = Manifest(
-        study=study.name,
-        scale=study.scale,
-        runs=as_stored(runs, stored),
-        batches={batch.name: batch.members for batch in batches},
-        labels=labels(runs),
-    )
-    with multiplying(precision), Folder(out, manifest) as folder, interruptions() as interrupted:
-        batches = planned(runs, folder.manifest.batches)
-        told = _Teller(batches, watch)
-        for batch in batches:
-            fitting, coordinates = applicable(batch.runs[0], every)
-            variables = variables_of(batch, Record(out), fitting, own)
-            trainer = Trainer(
-                batch,
-                fitting,
-                lambda batch=batch: starts(batch, Record(out), runs),
-                writer := folder.batch(batch.name, variables, coordinates),
-                session=provenance(device=jax.devices()[0].device_kind) | {"precision": precision},
-                watch=told.batch(batch),
-                interrupted=interrupted,
-                commit_seconds=commit_seconds,
-                forks=forks(batch, Record(out), runs),
-            )
-            trainer.train()
-            if interrupted():
-                raise KeyboardInterrupt
-            complete(batch, fitting, writer, trainer, interrupted)
-            writer.compact()
     with multiplying(precision):
-        derive(Record(out))
-    return Record(out)
+        prepared = prepare(study, place, measures, memory)
+        train = partial(train_batch, commit_seconds=commit_seconds, precision=precision, trackers=trackers)
+        with Folder(place, prepared.manifest) as folder:
+            batches = planned(prepared.runs, folder.manifest.batches)
+            told = Teller(batches, watch)
+            with interruptions() as interrupted:
+                _train_all(batches, folder, prepared, told, interrupted, train)
+                if interrupted() and underived(study.name, Reader(place)):
+                    raise KeyboardInterrupt
+            with interrupted_at_once():
+                _derive(folder, told)
+    return Record(place)
 
 
-def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Learner]:
-    """The networks a batch starts from: drawn from the seeds, or the final ones of the runs named."""
-    return [
-        initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1) for run in batch.runs
-    ]
-
-
-def labels(runs: tuple[Run, ...]) -> dict[str, list[object]]:
-    """What the dataset says of each run."""
-    sizes = [train_size(run) for run in runs]
-    return {
-        "seed": [run.seed for run in runs],
-        "task": [problem_of(run.task).name for run in runs],
-        "train_size": list(sizes),
-        "weight_decay": [run.optimiser.weight_decay for run in runs],
-        "learning_rate": [run.optimiser.learning_rate for run in runs],
-        "digest": [run.digest for run in runs],
-    }
-
-
-class _Teller:
-    """Adds up the batches' ticks into the study's progress."""
-
-    def __init__(self, batches: list[Batch], watch: Watch) -> None:
-        self.watch = watch
-        self.total = sum(run.steps for batch in batches for run in batch.runs)
-        self.runs = sum(len(batch.runs) for batch in batches)
-        self.ticks: dict[str, Tick] = {}
-
-    def batch(self, batch: Batch) -> Callable[[Tick], None]:
-        """The watcher of one batch."""
-
-        def told(tick: Tick) -> None:
-            self.ticks[batch.name] = tick
-            ticks = self.ticks.values()
-            self.watch(
-                Progress(
-                    done=sum(tick.done for tick in ticks),
-                    total=self.total,
-                    trained=sum(tick.trained for tick in ticks),
-                    runs=self.runs,
-                    memorised=sum(tick.memorised for tick in ticks),
-                    grokked=sum(tick.grokked for tick in ticks),
-                    doing=tick.doing,
+def _train_all(
+    batches: Sequence[Batch],
+    folder: Folder,
+    prepared: Prepared,
+    told: Teller,
+    interrupted: Callable[[], bool],
+    train: Callable[..., None],
+) -> None:
+    """Has every batch trained and measured, here or by others, each after those that it needs."""
+    place, left, pause = folder.path, list(batches), LOOKING[0]
+    after = {batch.name: set(parents(batch, prepared.runs, batches)) for batch in batches}
+    while left:
+        before, holder = len(left), ""
+        for batch in list(left):
+            if not after[batch.name].isdisjoint(one.name for one in left):
+                continue
+            if _finished(batch, Reader(place), prepared):
+                told.batch(batch)(standing(Reader(place), batch))
+                left.remove(batch)
+                continue
+            tell = told.batch(batch)
+            try:
+                train(
+                    batch, folder, prepared.runs, prepared.measures, prepared.own, watch=tell, interrupted=interrupted
                 )
-            )
+            except Taken as taken:
+                holder = taken.holder
+                told.stands(batch, standing(Reader(place), batch))
+            else:
+                left.remove(batch)
+        if left and len(left) == before:
+            told.waits(holder)
+            _wait(pause, interrupted)
+            pause = min(2 * pause, LOOKING[1])
+        else:
+            pause = LOOKING[0]
 
-        return told
+
+def _derive(folder: Folder, told: Teller) -> None:
+    """Derives what the study asks for, or waits until another process has."""
+    pause = LOOKING[0]
+    while True:
+        try:
+            derive(folder, told.derives)
+        except Taken as taken:
+            told.waits(taken.holder)
+            time.sleep(pause)
+            pause = min(2 * pause, LOOKING[1])
+        else:
+            return
+
+
+def _finished(batch: Batch, reader: Reader, prepared: Prepared) -> bool:
+    """Whether nothing of a batch is left to do."""
+    fitting, _ = applicable(batch.runs[0], prepared.measures)
+    return not left_of(batch, reader, fitting)
+
+
+def _wait(seconds: float, interrupted: Callable[[], bool]) -> None:
+    """Waits, or raises `KeyboardInterrupt` as soon as it is asked for."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if interrupted():
+            raise KeyboardInterrupt
+        time.sleep(0.1)

@@ -24,6 +24,8 @@ class Progress:
     """Networks whose test accuracy has passed 0.99."""
     doing: Doing
     """What is going on now."""
+    holder: str = ""
+    """Who holds the batches that are waited for, in words; nothing otherwise."""
 
 
 Watch = Callable[[Progress], None]

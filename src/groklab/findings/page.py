@@ -53,7 +53,7 @@ def write(results: Path, folder: Path) -> list[Path]:
 def _shown(results: Path) -> dict[str, dict[str, Shown]]:
     """What is shown of each study at each scale, laptop first."""
     found: dict[str, dict[str, Shown]] = {}
-    for path in results_in(results):
+    for path in map(Path, results_in(results)):
         record = Record(path)
         experiment, scales = find(record.study), found.setdefault(record.study, {})
         place = Path(results.name) / path.relative_to(results) if path != results else Path(path.name)

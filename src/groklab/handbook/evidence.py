@@ -25,7 +25,7 @@ class Evidence:
         self._records: dict[tuple[str, str], Record] = {}
         self._others: dict[str, Sequence[Finding]] = {}
         self._analyses: dict[tuple[str, str], Analysis] = {}
-        for path in places_in(results):
+        for path in map(Path, places_in(results)):
             if path.suffix == ".json":
                 found = evidence_of(path)
                 self._others[found.study] = found.findings

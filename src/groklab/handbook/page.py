@@ -1,6 +1,7 @@
-"""Fills in the pages on the science: `python -m groklab.handbook.page results docs`.
+"""Fills in the pages on the science, and that on planning: `python -m groklab.handbook.page results docs`.
 
-Pictures go to `docs/images/`, and the marked spots of `docs/science/*.md` get what the results and the theory say now.
+Pictures go to `docs/images/`, and the marked spots of `docs/science/*.md` get what the results and the theory say now,
+those of `docs/planning.md` what the measured speed says of the sweep in `sweeps/`, which lies beside `docs`.
 The same results give the same pages.
 """
 
@@ -14,9 +15,10 @@ from groklab.files import put
 from groklab.handbook import circuit, efficiency, rooms
 from groklab.handbook.evidence import Evidence
 from groklab.handbook.picture import Picture
+from groklab.handbook.planning import Planning
 from groklab.handbook.spots import fill
 
-FOLDER, IMAGES = "science", "images"
+FOLDER, PLAN, IMAGES = "science", "planning.md", "images"
 
 
 def files(results: Path, docs: Path) -> dict[str, str]:
@@ -26,6 +28,7 @@ def files(results: Path, docs: Path) -> dict[str, str]:
     """
     evidence, pictures = Evidence(results), dict[str, Picture]()
     network = cache(lambda: circuit.Network.of(evidence))
+    planning = cache(lambda: Planning.of(results, docs.parent))
     known: dict[str, Callable[[], Picture]] = {
         "losses": lambda: circuit.losses(network()),
         "growth": lambda: circuit.growth(network()),
@@ -41,10 +44,15 @@ def files(results: Path, docs: Path) -> dict[str, str]:
         picture = pictures[name] = known[name]()
         return f"![{picture.alt}](../{IMAGES}/science-{name}.svg)\n\n*{picture.caption}*"
 
-    makers = {"claim": evidence.claim, "chart": evidence.chart, "picture": shown}
+    makers = {
+        "claim": evidence.claim,
+        "chart": evidence.chart,
+        "picture": shown,
+        "plan": lambda name: planning().told(name),
+    }
     made = {f"{IMAGES}/rooms.svg": rooms.drawn()}
-    for path in sorted((docs / FOLDER).glob("*.md")):
-        made[f"{FOLDER}/{path.name}"] = fill(path.read_text(encoding="utf-8"), makers)
+    for path in (*sorted((docs / FOLDER).glob("*.md")), docs / PLAN):
+        made[path.relative_to(docs).as_posix()] = fill(path.read_text(encoding="utf-8"), makers)
     return made | {f"{IMAGES}/science-{name}.svg": picture.svg for name, picture in pictures.items()}
 
 

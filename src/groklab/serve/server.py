@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 
@@ -16,6 +15,7 @@ from groklab.serve.connections import Connection
 from groklab.serve.hosts import Hosts
 from groklab.serve.site import Site
 from groklab.serve.threads import busy
+from groklab.store.place import Place
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -43,7 +43,9 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{name}:{port}/"
 
 
-def prepared(root: Path, host: str, address: str, announce: Callable[[], None]) -> uvicorn.Server:
+def prepared(
+    root: str | os.PathLike[str] | Place, host: str, address: str, announce: Callable[[], None]
+) -> uvicorn.Server:
     """A server of what is in `root`, to be run on a socket that listens at `address`, for which `host` was asked.
 
     `announce` is called once requests are answered.
@@ -64,7 +66,7 @@ def prepared(root: Path, host: str, address: str, announce: Callable[[], None]) 
     return _Server(config, announce)
 
 
-def run(root: Path, listener: socket.socket, host: str, announce: Callable[[], None]) -> None:
+def run(root: str | os.PathLike[str] | Place, listener: socket.socket, host: str, announce: Callable[[], None]) -> None:
     """Serves what is in `root` until the process is interrupted; see `prepared`.
 
     Ctrl-C ends it at once, and the process with it where a page is being drawn: that would be drawn to its end, or

@@ -13,9 +13,12 @@ from groklab.serve.live_page import Page, live
 from groklab.serve.rendering import Rendering
 from groklab.serve.state import State, Watched, patiently, together
 from groklab.serve.threads import Latest
+from groklab.store.place import Place
 
 FOLDER_SECONDS, STATE_SECONDS = 2.0, 1.0
 """How old the list of stores and the state of one may be when they are asked for again."""
+FOLDER_SECONDS_AFAR, STATE_SECONDS_AFAR = 60.0, 5.0
+"""The same in object storage, where each question costs something."""
 DRAWN, LOOKED_AT = 2, 4
 """How many stores are drawn, and looked at, at the same time."""
 PAGES = 8
@@ -28,10 +31,14 @@ class Site:
     Everything is asked for by a store's place in the folder; "" is the index, or the single store itself.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(os.path.realpath(root))
+    def __init__(self, at: str | os.PathLike[str] | Place) -> None:
+        given = Place.of(at)
+        self.root = Place(Path(os.path.realpath(given.local))) if given.local is not None else given
+        afar = self.root.local is None
+        folder_seconds = FOLDER_SECONDS_AFAR if afar else FOLDER_SECONDS
+        self._state_seconds = STATE_SECONDS_AFAR if afar else STATE_SECONDS
         self._looking, self._drawing = asyncio.Semaphore(LOOKED_AT), asyncio.Semaphore(DRAWN)
-        self._folder = Latest(lambda: found(self.root), FOLDER_SECONDS, self._looking)
+        self._folder = Latest(lambda: found(self.root), folder_seconds, self._looking)
         self._states: dict[str, Latest[State]] = {}
         self._pages: dict[str, Rendering] = {}
 
@@ -43,7 +50,7 @@ class Site:
             self._pages.pop(name, None)
         for name, path in present.items():
             if name not in self._states:
-                self._states[name] = Latest(Watched(path, self.root).state, STATE_SECONDS, self._looking)
+                self._states[name] = Latest(Watched(path, self.root).state, self._state_seconds, self._looking)
         return list(present)
 
     async def state(self, name: str) -> State | None:
@@ -72,7 +79,7 @@ class Site:
 
     async def _store_page(self, name: str, above: str | None) -> Page:
         state = await self._states[name].get()
-        path = self.root / name
+        path = self.root / name if name else self.root
         drawing = self._pages.pop(name, None) or Rendering(lambda version: _drawn(path, version, above), self._drawing)
         if state.problem and not drawing.version:
             raise StoreError(state.problem)
@@ -87,7 +94,7 @@ class Site:
         return dict(zip(names, states, strict=True))
 
 
-def _drawn(path: Path, version: str, above: str | None) -> Page:
+def _drawn(path: Place, version: str, above: str | None) -> Page:
     """The page of the record at `path`, drawn now."""
     from groklab.report.page import page
 

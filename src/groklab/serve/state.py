@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 import groklab
 from groklab.errors import StoreError
 from groklab.serve.found import odd_entry
 from groklab.store.commits import Commits, commits
+from groklab.store.place import Place
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class State:
 class Watched:
     """A store or kept result that is looked at again and again; its contents are read when a commit came."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Place, root: Place) -> None:
         self.path = path
         self._root = root
         self._commits: Commits | None = None

@@ -25,6 +25,7 @@ from groklab.errors import Mistake, StoreError, unknown
 from groklab.store.failures import explanation
 from groklab.store.layout import Saved
 from groklab.store.manifest import Manifest
+from groklab.store.place import Place
 from groklab.store.places import KEPT
 from groklab.store.reader import Reader, labelled
 
@@ -60,8 +61,9 @@ class Kept(Reader):
     Raises `StoreError` for a file that is not there, is no kept result, is damaged, or is of a newer format.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | Place) -> None:
+        self.path = Place.of(path)
+        self._file = Path(self.path)
         self._about = self._explained(lambda: json.loads(self._member(ABOUT)))
         found = self._about.get("format") if isinstance(self._about, dict) else None
         if not isinstance(found, int) or not isinstance(self._about.get("manifest"), dict):
@@ -79,6 +81,10 @@ class Kept(Reader):
     def metrics(self) -> "xarray.Dataset":
         """What was kept of the measures; see `Reader.metrics`."""
         return self._metrics.copy(deep=True)
+
+    def stands(self) -> dict[str, Saved | None]:
+        """What every batch had committed last; see `Reader.stands`."""
+        return {name: self.saved(name, arrays=False) for name in self.manifest.batches}
 
     def saved(self, batch: str, *, arrays: bool = True) -> Saved | None:
         """What a batch had committed last. Raises `Mistake` for its arrays, which were not kept."""
@@ -101,13 +107,13 @@ class Kept(Reader):
             return archive.namelist()
 
     def _member(self, name: str) -> bytes:
-        with zipfile.ZipFile(self.path) as archive:
+        with zipfile.ZipFile(self._file) as archive:
             return archive.read(name)
 
     def _explained(self, reading: Callable[[], T]) -> T:
-        if not self.path.is_file():
+        if not self._file.is_file():
             raise StoreError(f"there is no file {self.path}; give one that `groklab keep` wrote")
-        if not zipfile.is_zipfile(self.path):
+        if not zipfile.is_zipfile(self._file):
             raise _foreign(self.path)
         try:
             return reading()
@@ -146,7 +152,7 @@ def keep(reader: Reader, path: Path, only: Sequence[str], every: int | None = No
     about = {
         "format": FORMAT,
         "manifest": reader.manifest.to_json(),
-        "batches": {name: _stands(reader.saved(name, arrays=False)) for name in reader.manifest.batches},
+        "batches": {name: _stands(saved) for name, saved in reader.stands().items()},
         "kept": {"variables": sorted(set(only)), "every": every},
     }
     members = {ABOUT: json.dumps(about, indent=1, sort_keys=True, allow_nan=False).encode(), METRICS: _netcdf(chosen)}
@@ -221,5 +227,5 @@ def _zipped(members: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _foreign(path: Path) -> StoreError:
+def _foreign(path: Place) -> StoreError:
     return StoreError(f"{path} is no kept result; give a file that `groklab keep` wrote, or the folder of runs")

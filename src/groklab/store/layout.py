@@ -7,9 +7,11 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 from zlib import crc32
 
@@ -21,6 +23,12 @@ CHUNK = 2**20
 """Bytes that a chunk should not exceed unless a single row does."""
 STEPS = 256
 """Logged steps in a chunk at most."""
+
+
+AT_ONCE = 16
+"""Arrays that are read or written at the same time."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,13 @@ def rows(count: int, row: tuple[int, ...], itemsize: int) -> int:
 
 def write_state(root: zarr.Group, arrays: Mapping[str, np.ndarray]) -> None:
     """Replaces the whole saved state by `arrays`, and notes its checksum."""
-    group = root.create_group("state", overwrite=True)
+    group, writes = root.create_group("state", overwrite=True), list[Callable[[], None]]()
     for name, given in arrays.items():
         array = np.asarray(given)
         first = (rows(array.shape[0], array.shape[1:], array.itemsize),) if array.ndim else ()
-        create(group, name, array.shape, (*first, *array.shape[1:]), array.dtype)[...] = array
+        made = create(group, name, array.shape, (*first, *array.shape[1:]), array.dtype)
+        writes.append(partial(made.__setitem__, ..., array))
+    at_once(writes)
     group.update_attributes({"crc32": checksum(arrays)})
 
 
@@ -85,11 +95,18 @@ def read_saved(root: zarr.Group, *, arrays: bool = True) -> Saved | None:
     attributes: dict[str, Any] = root.attrs.asdict()
     if "step" not in attributes:
         return None
-    stored = subgroup(root, "state").arrays() if arrays else ()
-    found = {unquoted(name): np.asarray(array[...]) for name, array in stored}
+    stored = dict(subgroup(root, "state").arrays()) if arrays else {}
+    values = at_once([partial(array.__getitem__, ...) for array in stored.values()])
+    found = {unquoted(name): np.asarray(value) for name, value in zip(stored, values, strict=True)}
     if arrays and checksum(found) != subgroup(root, "state").attrs["crc32"]:
         raise ValueError("the training state does not match its checksum")
     return Saved(step=attributes["step"], arrays=found, meta=attributes["meta"])
+
+
+def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
+    """What several pieces of work give, in their order; done beside each other, since each waits for the storage."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [future.result() for future in [pool.submit(one) for one in work]]
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> int:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from groklab.errors import StoreError
 
 FORMAT = 1
 """The newest format of stores that is read, and the one that is written."""
+SHOWN = 8
+"""Differences listed at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Manifest:
         return asdict(self)
 
     @staticmethod
-    def from_json(plain: Mapping[str, Any], path: Path) -> "Manifest":
+    def from_json(plain: Mapping[str, Any], path: object) -> "Manifest":
         """The manifest that `to_json` gave. Raises `StoreError`, naming `path`, if not ours or too new."""
         found = plain.get("format")
         if not isinstance(found, int) or "groklab" not in plain:
@@ -79,6 +80,17 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
         some = ", ".join(map(str, runs[:5])) + (", ..." if len(runs) > 5 else "")
         lines.append(line if len(runs) == everywhere else f"{line} (run{'s' * (len(runs) > 1)} {some})")
     return lines
+
+
+def must_agree(place: object, old: Manifest, new: Manifest) -> None:
+    """Raises `StoreError`, listing the settings, where the store at `place` has others than are asked for."""
+    changes = differences(old, new)
+    if changes:
+        more = f"; and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+        raise StoreError(
+            f"{place} was made with other settings: {'; '.join(changes[:SHOWN])}{more}; "
+            "choose another --out, or the old settings to go on"
+        )
 
 
 def flat(plain: Mapping[str, Any]) -> dict[str, Any]:

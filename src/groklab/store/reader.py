@@ -1,25 +1,39 @@
 """The reading side of a store: never takes its lock, never keeps a writer waiting."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import zarr
 
 from groklab.errors import Mistake
-from groklab.store.derived import read_derived
+from groklab.store.derived import DERIVED, read_derived
 from groklab.store.failures import explained
 from groklab.store.layout import Saved, read_saved
 from groklab.store.manifest import Manifest
+from groklab.store.place import Place
 from groklab.store.places import must_be_store
-from groklab.store.repositories import local, read
-from groklab.store.tables import checkpoint, checkpoint_steps, checkpoints, kept_steps, measured, own, variables
+from groklab.store.repositories import read
+from groklab.store.tables import (
+    checkpoint,
+    checkpoint_steps,
+    checkpoints,
+    history,
+    kept_steps,
+    measured,
+    own,
+    variables,
+)
 
 if TYPE_CHECKING:
     import xarray
 
 T = TypeVar("T")
+
+AT_ONCE = 8
+"""Batches in object storage that are read at the same time."""
 
 
 class Reader:
@@ -28,8 +42,8 @@ class Reader:
     Raises `StoreError` when there is no store, it is damaged, or its format is newer than this groklab.
     """
 
-    def __init__(self, url: str | Path) -> None:
-        self.path = local(url)
+    def __init__(self, url: str | os.PathLike[str] | Place) -> None:
+        self.path = Place.of(url)
         with explained(self.path):
             must_be_store(self.path)
         attributes = read(self.path, "study", lambda root: root.attrs.asdict())
@@ -43,14 +57,14 @@ class Reader:
         """
         import xarray
 
-        parts = [self._read(name, measured) for name in self.manifest.batches]
+        parts = self._read_all(measured)
         return self.whole([xarray.Dataset(part) for part in parts if part is not None])
 
     def derived(self) -> "xarray.Dataset | None":
         """What the study computed of its networks together; nothing where it has not, or not yet."""
         import xarray
 
-        found = read(self.path, "study", read_derived)
+        found = read(self.path, DERIVED, read_derived)
         return None if found is None else xarray.Dataset(found)
 
     def whole(self, found: "Sequence[xarray.Dataset]") -> "xarray.Dataset":
@@ -105,18 +119,27 @@ class Reader:
         """Every parameter (run, step, ...) of a batch's runs at steps at which it kept any."""
         return self._read(batch, lambda root: checkpoints(root, steps)) or {}
 
+    def history(self, batch: str, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
+        """A batch's logged steps (step,), and the measures of those names, each (run, step, ...); if it has begun."""
+        return self._read(batch, lambda root: history(root, names))
+
     def variables(self, batch: str) -> set[str]:
         """The names of the variables that a batch has."""
         return self._read(batch, variables) or set()
 
     def own(self) -> dict[str, bool]:
         """The user's own measures by name, and whether each is computed afterwards; also those not computed yet."""
-        found = [self._read(batch, own) or {} for batch in self.manifest.batches]
-        return {name: afterwards for some in found for name, afterwards in some.items()}
+        found = self._read_all(own)
+        return {name: afterwards for some in found for name, afterwards in (some or {}).items()}
 
     def saved(self, batch: str, *, arrays: bool = True) -> Saved | None:
         """What a batch committed last, if anything; without the training state unless `arrays`."""
         return self._read(batch, lambda root: read_saved(root, arrays=arrays))
+
+    def stands(self) -> dict[str, Saved | None]:
+        """What every batch committed last, if anything, without the training states."""
+        found = self._read_all(lambda root: read_saved(root, arrays=False))
+        return dict(zip(self.manifest.batches, found, strict=True))
 
     def batch_of(self, run: int) -> str:
         """The batch a run is in. Raises `Mistake` for a run that is not there."""
@@ -127,6 +150,13 @@ class Reader:
             if run in runs:
                 return name, list(runs).index(run)
         raise Mistake(f"{self.path} has no run {run}; its runs are 0 to {len(self.manifest.runs) - 1}")
+
+    def _read_all(self, reading: Callable[[zarr.Group], T]) -> list[T | None]:
+        """The same of every batch; of several at once where each takes some time to answer."""
+        if self.path.local is not None:
+            return [self._read(name, reading) for name in self.manifest.batches]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda name: self._read(name, reading), self.manifest.batches))
 
     def _read(self, batch: str, reading: Callable[[zarr.Group], T]) -> T | None:
         return read(self.path, f"batches/{batch}", reading)

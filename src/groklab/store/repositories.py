@@ -1,71 +1,141 @@
 """Icechunk repositories by place: the one that holds a study's manifest, and one for each batch."""
 
-import re
+import os
+import shutil
+import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import lru_cache
 from typing import TypeVar
 
 import icechunk
 import zarr
 
-from groklab.errors import StoreError
-from groklab.store.failures import LIBRARY_ERRORS, explained
+from groklab.store import objects
+from groklab.store.failures import LIBRARY_ERRORS, NONE_THERE, explained, passing
+from groklab.store.place import Place
 
 T = TypeVar("T")
 
-
-def local(url: str | Path) -> Path:
-    """The local folder that a store's URL means. Raises `StoreError` for schemes that are not supported."""
-    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]+):/", str(url))
-    if scheme:
-        raise StoreError(f"{url}: stores at {scheme[1]}:// are not supported; give a local folder")
-    return Path(url)
-
-
-def storage_at(url: str | Path) -> icechunk.Storage:
-    """Where the repository at `url` keeps its objects. Raises `StoreError` for schemes not supported."""
-    # Icechunk logs to standard output, where --json answers; every error it logs is raised as well.
-    icechunk.set_logs_filter("off")
-    return icechunk.local_filesystem_storage(str(local(url)))
+TRIES = 5
+"""How often what failed in object storage is tried, where that may help. In a folder nothing is tried again."""
+PAUSE = 0.2
+"""Seconds before the first new try; twice as many before each further one."""
+INLINE = 2**14
+"""Bytes of a chunk up to which it stands with the others in one object: each object costs a request."""
+FIRST = "1CECHNKREP0F1RSTCMT0"
+"""The commit that every Icechunk repository begins with."""
 
 
-def open_or_create(path: Path) -> icechunk.Repository:
-    """The repository at `path` for writing. One writer at a time: see `groklab.store.lock`."""
-    # Made here because icechunk panics where it cannot make a folder, and makes one where it only looks.
-    path.mkdir(parents=True, exist_ok=True)
-    # An object is written under a temporary name first; icechunk never sees one that a killed writer left.
-    for left in path.rglob("*#[0-9]*"):
-        left.unlink()
-    return icechunk.Repository.open_or_create(storage_at(path))
+def patiently(place: Place, work: Callable[[], T]) -> T:
+    """What `work` gives; in object storage tried again where that may help."""
+    for attempt in range(1, TRIES):
+        try:
+            return work()
+        except (icechunk.IcechunkError, icechunk.ConflictError) as error:
+            if place.local is not None or not passing(error):
+                raise
+            time.sleep(PAUSE * 2**attempt)
+    return work()
 
 
-def is_repository(path: Path) -> bool:
-    """Whether a first commit was ever begun at `path`."""
-    return (path / "refs").is_dir()
+def open_or_create(at: str | os.PathLike[str] | Place, conditional: bool = True) -> icechunk.Repository:
+    """The repository at a place for writing.
+
+    In a folder whoever calls this holds a lock (see `groklab.store.lock`). In object storage several may: one makes it.
+    `conditional` says whether the storage can make writes conditional; it is remembered by a repository that is made.
+    """
+    place = Place.of(at)
+    if place.local is not None:
+        # Made here because icechunk panics where it cannot make a folder, and makes one where it only looks.
+        place.local.mkdir(parents=True, exist_ok=True)
+        # An object is written under a temporary name first; icechunk never sees one that a killed writer left.
+        for left in place.local.rglob("*#[0-9]*"):
+            left.unlink()
+        if not is_repository(place) and {path.name for path in (place.local / "snapshots").glob("*")} == {FIRST}:
+            # Killed while it was made: it holds nothing yet.
+            shutil.rmtree(place.local / "snapshots")
+        return icechunk.Repository.open_or_create(place.storage())
+    config = icechunk.RepositoryConfig(inline_chunk_threshold_bytes=INLINE)
+    if not conditional:
+        config.storage = icechunk.StorageSettings(
+            unsafe_use_conditional_create=False, unsafe_use_conditional_update=False
+        )
+    for attempt in range(TRIES):
+        try:
+            return icechunk.Repository.open_or_create(place.storage(), config=config)
+        except icechunk.IcechunkError as error:
+            # Another process makes it now, or was killed while it did.
+            if not passing(error) or attempt == TRIES - 1:
+                raise
+            _finish(place)
+            time.sleep(PAUSE * 2**attempt)
+    raise AssertionError
 
 
-def is_empty(repository: icechunk.Repository) -> bool:
-    """Whether a repository is as it was created: no commit yet."""
-    return next(iter(repository.ancestry(branch="main"))).parent_id is None
+def is_repository(place: Place) -> bool:
+    """Whether a first commit was ever begun at a place."""
+    return (place.local / "refs").is_dir() if place.local is not None else objects.tip(place) is not None
 
 
-def read(path: Path, name: str, reading: Callable[[zarr.Group], T]) -> T | None:
-    """What `reading` makes of the newest commit of the repository `path/name`; nothing before the first.
+def is_first(repository: icechunk.Repository, commit: str) -> bool:
+    """Whether a commit is the one that the repository was created with: nothing was committed yet."""
+    return repository.lookup_snapshot(commit).parent_id is None
+
+
+def newest(repository: icechunk.Repository) -> icechunk.SnapshotInfo:
+    """The newest commit."""
+    return next(iter(repository.ancestry(branch="main")))
+
+
+def read(at: str | os.PathLike[str] | Place, name: str, reading: Callable[[zarr.Group], T]) -> T | None:
+    """What `reading` makes of the newest commit of the repository of that name there; nothing before the first.
 
     Takes no lock. A commit that a writer superseded and compacted away while it was read is read anew from
     its successor. Raises `StoreError` when the newest commit itself cannot be read.
     """
-    place = path / name
-    if not is_repository(place):
-        return None
-    with explained(path):
-        repository = icechunk.Repository.open(storage_at(place))
+    place = Place.of(at)
+    with explained(place):
+        repository = _there(place / name)
+        if repository is None:
+            return None
+        tries = 1 if place.local is not None else TRIES
         while True:
-            session = repository.readonly_session("main")
+            # None before there is one: a storage that does not answer is asked again.
+            session = None
             try:
-                if is_empty(repository):
+                session = repository.readonly_session("main")
+                if is_first(repository, session.snapshot_id):
                     return None
                 return reading(zarr.open_group(session.store, mode="r", zarr_format=3))
-            except LIBRARY_ERRORS:
-                if repository.lookup_branch("main") == session.snapshot_id:
-                    raise
+            except LIBRARY_ERRORS as error:
+                if session is None or patiently(place, lambda: repository.lookup_branch("main")) == session.snapshot_id:
+                    tries -= 1
+                    if tries == 0 or not passing(error):
+                        raise
+                    time.sleep(PAUSE)
+
+
+def _there(place: Place) -> icechunk.Repository | None:
+    """The repository at a place, for reading."""
+    if place.local is not None:
+        return icechunk.Repository.open(place.storage()) if is_repository(place) else None
+    from groklab.store.connection import environment
+
+    try:
+        return patiently(place, lambda: _opened(place, environment()))
+    except icechunk.IcechunkError as error:
+        if NONE_THERE in str(error):
+            return None
+        raise
+
+
+@lru_cache(maxsize=64)
+def _opened(place: Place, environment: int) -> icechunk.Repository:
+    """Opened once: it asks several questions, and what it has read it remembers."""
+    return icechunk.Repository.open(place.storage())
+
+
+def _finish(place: Place) -> None:
+    """Makes a repository of one whose making ended after its first commit was written, and before it was named."""
+    if objects.names(place / "snapshots") == [FIRST]:
+        objects.create(place, objects.TIP, f'{{"snapshot":"{FIRST}"}}'.encode())

@@ -1,13 +1,14 @@
 """A batch's growing arrays: what was measured, and the weights that were kept."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import zarr
 
 from groklab.errors import StoreError
-from groklab.store.layout import STEPS, array_of, create, dims_of, quoted, rows, subgroup, unquoted
+from groklab.store.layout import STEPS, array_of, at_once, create, dims_of, quoted, rows, subgroup, unquoted
 from groklab.store.manifest import FORMAT
 from groklab.store.variable import Variable
 
@@ -82,11 +83,14 @@ def fill(
     if not np.isin(logged_steps, known).all():
         raise ValueError(f"not all of the steps {logged_steps} were logged")
     places = np.searchsorted(known, logged_steps)
-    for variable in variables:
+
+    def write(variable: Variable) -> None:
         array = array_of(group, variable.name)
         block = np.full(array.shape, np.nan, dtype=FLOAT)
         block[:, places if variable.by_step else slice(None)] = values[variable.name]
         array[...] = block
+
+    at_once([partial(write, variable) for variable in variables])
 
 
 def append_measures(
@@ -100,11 +104,14 @@ def append_measures(
         if "step" in dims:
             array.resize(tuple(after if dim == "step" else n for dim, n in zip(dims, array.shape, strict=True)))
     array_of(group, "step")[before:] = logged_steps
-    for name, values in measures.items():
+
+    def write(name: str, values: np.ndarray) -> None:
         array = array_of(group, name)
         block = np.full((array.shape[0], len(logged_steps), *array.shape[2:]), np.nan, dtype=FLOAT)
         block[where] = values
         array[:, before:] = block
+
+    at_once([partial(write, name, values) for name, values in measures.items()])
 
 
 def append_checkpoints(
@@ -123,8 +130,8 @@ def append_checkpoints(
     flags = np.asarray(kept[...])
     flags[np.ix_(where, places)] = True
     kept[...] = flags
-    first = next(iter(checkpoints.values()))
-    for name in first:
+
+    def write(name: str) -> None:
         leaf = np.stack([leaves[name] for leaves in checkpoints.values()], axis=1)
         outer, inner = kept.shape[0], leaf.shape[2:]
         if quoted(name) not in group:
@@ -135,6 +142,8 @@ def append_checkpoints(
         block = np.asarray(array.oindex[:, places])
         block[where] = leaf
         array.oindex[:, places] = block
+
+    at_once([partial(write, name) for name in next(iter(checkpoints.values()))])
 
 
 def axes(shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -170,8 +179,20 @@ def _leaves(root: zarr.Group, runs: int | slice, steps: Sequence[int]) -> dict[s
     group = subgroup(root, "checkpoints")
     known = {int(step): place for place, step in enumerate(np.asarray(array_of(group, "step")[...]))}
     places = np.array([known[step] for step in steps])
-    leaves = {name: array for name, array in group.arrays() if name not in ("step", "kept")}
-    return {unquoted(name): np.asarray(array.oindex[runs, places]) for name, array in leaves.items()}
+    leaves = {unquoted(name): array for name, array in group.arrays() if name not in ("step", "kept")}
+
+    def read(array: zarr.Array[Any]) -> np.ndarray:
+        return np.asarray(array.oindex[runs, places])
+
+    return dict(zip(leaves, at_once([partial(read, array) for array in leaves.values()]), strict=True))
+
+
+def history(root: zarr.Group, names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The logged steps (step,), and the measures of those names, each (run, step, ...)."""
+    group, wanted = subgroup(root, "measures"), ("step", *names)
+    values = at_once([partial(array_of(group, name).__getitem__, ...) for name in wanted])
+    found = {name: np.asarray(value) for name, value in zip(wanted, values, strict=True)}
+    return found.pop("step"), found
 
 
 def variables(root: zarr.Group) -> set[str]:
@@ -193,13 +214,15 @@ def measured(root: zarr.Group) -> Described:
 
 def described(group: zarr.Group) -> Described:
     """The arrays of a group by name, in alphabetical order."""
+    stored = dict(sorted(group.arrays(), key=lambda entry: entry[0]))
+    values = at_once([partial(array.__getitem__, ...) for array in stored.values()])
     return {
         unquoted(name): (
             dims_of(array),
-            _plain(np.asarray(array[...])),
-            {key: str(value) for key, value in array.attrs.asdict().items()},
+            _plain(np.asarray(value)),
+            {key: str(said) for key, said in array.attrs.asdict().items()},
         )
-        for name, array in sorted(group.arrays(), key=lambda entry: entry[0])
+        for (name, array), value in zip(stored.items(), values, strict=True)
     }
 
 

@@ -1,7 +1,9 @@
 """Measures of networks whose weights were kept: those of all runs and steps of a batch by one compiled program."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +18,7 @@ from groklab.models import Learner, skeleton, with_parameters
 from groklab.tasks import Problem, problem_of
 from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
-from groklab.training.over_networks import OverNetworks
+from groklab.training.over_networks import OverNetworks, Pieces
 from groklab.training.problem_data import batch_tables, seen_at
 from groklab.training.settings import Run
 from groklab.training.state import take
@@ -82,10 +84,9 @@ def evaluate(
     tables = batch_tables(networks.runs)
     # The final networks are looked at before all others, and often lie in the only block that is read.
     networks = dataclasses.replace(networks, read=lru_cache(maxsize=1)(networks.read))
-    if not any("key" in measure.needs for measure in measures):
-        with _exactly():
-            return Evaluated(values=_evaluate(networks, task, tables, None, measures, between), key=None)
     with _exactly():
+        if not any("key" in measure.needs for measure in measures):
+            return Evaluated(values=_evaluate(networks, task, tables, None, measures, between), key=None)
         if choice.strip() == OWN:
             values = _evaluate(networks, task, tables, None, (*measures, KEY_FREQUENCY), between)
             return Evaluated(key=values.pop(KEY_FREQUENCY.name), values=values)
@@ -123,6 +124,18 @@ def at_once(run: Run) -> int:
     return max(1, min(ON_ACCELERATOR, BYTES // generous(run)))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Call:
+    """A call of the compiled program, perhaps still being computed."""
+
+    rows: Int[np.ndarray, " network"]
+    """The runs of its networks."""
+    places: Int[np.ndarray, " network"]
+    """Where their steps stand among those asked for."""
+    values: Pieces
+    """The measures of each network by name."""
+
+
 def _evaluate(
     networks: Networks,
     task: Problem,
@@ -137,21 +150,48 @@ def _evaluate(
     read_steps = max(1, BYTES_READ // bytes_a_step)
     size = min(at_once(networks.runs[0]), int(networks.where.sum()))
     found: dict[str, Float[np.ndarray, "run step ..."]] = {}
-    for first in range(0, len(networks.steps), read_steps):
-        places, rows = np.nonzero(networks.where[:, first : first + read_steps].T)
-        read = networks.read(tuple(networks.steps[first : first + read_steps].tolist())) if len(rows) else {}
-        for start in range(0, len(rows), size):
-            between()
-            # All calls are of one size, so that one compilation serves them: the last network is taken again and again.
-            some = np.minimum(np.arange(start, start + size), len(rows) - 1)
-            row, place = rows[some], places[some]
-            model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
-            key = None if keys is None else keys[row]
-            values = compute(model, seen_at(take(tables, row), networks.steps[first + place]), key).get()
-            for name, value in values.items():
-                whole = found.setdefault(name, np.full((*networks.where.shape, *value.shape[1:]), np.nan, np.float32))
-                whole[row, first + place] = value
+
+    def keep(call: _Call) -> None:
+        for name, value in call.values.get().items():
+            whole = found.setdefault(name, np.full((*networks.where.shape, *value.shape[1:]), np.nan, np.float32))
+            whole[call.rows, call.places] = value
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        for first in range(0, len(networks.steps), read_steps):
+            places, rows = np.nonzero(networks.where[:, first : first + read_steps].T)
+            if not len(rows):
+                continue
+            reading = reader.submit(networks.read, tuple(networks.steps[first : first + read_steps].tolist()))
+            if first == 0:
+                # The program is compiled, on networks of zeros, while the first networks are read.
+                compute(*_zeros(outline, seen_at(take(tables, rows[:1]), np.zeros(1)), keys, size)).get()
+            read = reading.result()
+            under_way: deque[_Call] = deque()
+            for start in range(0, len(rows), size):
+                between()
+                # All calls are of one size, so that one compilation serves them: the last network is taken again.
+                some = np.minimum(np.arange(start, start + size), len(rows) - 1)
+                row, place = rows[some], places[some]
+                model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
+                seen = seen_at(take(tables, row), networks.steps[first + place])
+                values = compute(model, seen, None if keys is None else keys[row])
+                under_way.append(_Call(rows=row, places=first + place, values=values))
+                # One call computes while the next one's networks are gathered.
+                if len(under_way) > 1:
+                    keep(under_way.popleft())
+            for call in under_way:
+                keep(call)
     return found
+
+
+def _zeros(outline: Learner, table: Table, keys: Float[np.ndarray, "run frequency"] | None, size: int) -> Any:
+    """Arguments as a call of so many networks takes them, all 0."""
+
+    def zeros(leaf: Any) -> np.ndarray:
+        return np.zeros((size, *leaf.shape), leaf.dtype)
+
+    key = None if keys is None else np.zeros((size, *keys.shape[1:]), keys.dtype)
+    return jax.tree.map(zeros, outline), jax.tree.map(lambda leaf: np.repeat(leaf, size, 0), table), key
 
 
 def _final_keys(

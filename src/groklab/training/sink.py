@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from jaxtyping import Int
 
-Doing = Literal["compiling", "training", "committing", "measuring"]
+Doing = Literal["compiling", "training", "committing", "measuring", "waiting"]
+"""What is going on; a study is `waiting` while others hold all batches that are left of it."""
 
 
 class Saved(Protocol):

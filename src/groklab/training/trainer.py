@@ -121,7 +121,7 @@ class Trainer:
                 self._log()
                 if not self.measured:
                     self.tick("training")
-            if time.monotonic() - self.committed > self.commit_seconds:
+            if self._due:
                 self._commit()
         if self.measured or self.new.steps or self.step != self.committed_step:
             self._commit()
@@ -155,6 +155,10 @@ class Trainer:
         self.data = take(self._data(), active)
         self.enqueued, self.steps_a_wait = 0, 1
 
+    @property
+    def _due(self) -> bool:
+        return time.monotonic() - self.committed > self.commit_seconds
+
     def _data(self) -> AnyData:
         """The data of all runs at this step: with another decay where an intervention has changed it."""
         if not any(self.forks):
@@ -181,7 +185,7 @@ class Trainer:
             self.data = take(self._data(), self.active)
 
     def _advance(self, mark: int) -> None:
-        """Steps up to the next mark, in calls short enough to be interrupted between."""
+        """Steps up to the next mark, in calls short enough to be interrupted between, or until a commit is due."""
         changes = [fork.step for fork in self.forks if fork is not None and fork.step is not None]
         while self.step < mark and not self.interrupted():
             target = min([mark, *(step for step in changes if step > self.step)])
@@ -196,6 +200,8 @@ class Trainer:
             self._change()
             if not self.ahead or self.enqueued >= self.steps_a_wait:
                 self._wait()
+            if self._due:
+                return
 
     def _wait(self) -> None:
         """Waits for everything handed to the device, and settles how much it is handed the next time."""

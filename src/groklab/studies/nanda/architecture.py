@@ -120,7 +120,7 @@ def _architecture(run: Run) -> str:
 
 @experiment(
     source=SOURCE,
-    laptop="25 networks, P = 59, up to 8,000 steps: about 6 minutes on two cores",
+    laptop="25 networks, P = 59, up to 8,000 steps: about 4 minutes on two cores",
     paper="25 networks, P = 113, up to 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,

@@ -83,7 +83,7 @@ def analyse(record: "Record") -> Analysis:
 
 @experiment(
     source=SOURCE,
-    laptop="10 networks, P = 59, 5,000 steps: about 8 minutes on two cores",
+    laptop="10 networks, P = 59, 5,000 steps: about 7 minutes on two cores",
     paper="10 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU",
     seeds=5,
     claims=CLAIMS,

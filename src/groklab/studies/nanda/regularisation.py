@@ -156,7 +156,7 @@ def _regulariser(run: Run) -> str:
 
 @experiment(
     source=SOURCE,
-    laptop="30 networks, P = 59, up to 8,000 steps: about 10 minutes on two cores",
+    laptop="30 networks, P = 59, up to 8,000 steps: about 8 minutes on two cores",
     paper="30 networks, P = 113, up to 40,000 steps: a day on two cores",
     seeds=5,
     claims=CLAIMS,

@@ -78,7 +78,7 @@ def analyse(record: "Record") -> Analysis:
 
 @experiment(
     source=SOURCE,
-    laptop="20 networks, P = 59, 8,000 steps: about 4 minutes on two cores",
+    laptop="20 networks, P = 59, 8,000 steps: about 3 minutes on two cores",
     paper="20 networks, P = 113, 40,000 steps: hours on two cores",
     seeds=10,
     claims=CLAIMS,

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from groklab.store.place import Place
 from groklab.studies.varma._efficiency import STRENGTHS, Network, crossing
 
 FILE = "prediction.json"
@@ -73,13 +74,16 @@ def predict(networks: Sequence[Network]) -> Prediction:
     )
 
 
-def written(prediction: Prediction, folder: Path) -> Prediction:
+def written(prediction: Prediction, place: Path | Place) -> Prediction:
     """Writes a prediction into a store's folder with the time, once: what stands there already is given back.
 
     A prediction whose networks have changed since is written beside it under its digest, so that none is lost. Beside
     a kept result NAME.zip the store's file is looked for as NAME.prediction.json. Where there is none, and nothing can
-    be written, the prediction comes back without a time.
+    be written, the prediction comes back without a time; so it does of a store in object storage.
     """
+    folder = Place.of(place).local
+    if folder is None:
+        return prediction
     if folder.is_file():
         kept = folder.with_suffix(f".{FILE}")
         standing = _read(kept) if kept.is_file() else prediction

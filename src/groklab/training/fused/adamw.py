@@ -23,6 +23,17 @@ def adamw(w, g, mu, nu, count, beta1, beta2, eps, learning_rate, weight_decay):
 
 
 @compiled
+def penalty(w, g, strength):
+    """g += strength * sign(w), the gradient of an l1 penalty; 0 where a weight is 0."""
+    zero = w.dtype.type(0)
+    for i in range(len(w)):
+        if w[i] > zero:
+            g[i] += strength
+        elif w[i] < zero:
+            g[i] -= strength
+
+
+@compiled
 def squares(g):
     """The sum of squares."""
     total = g.dtype.type(0)

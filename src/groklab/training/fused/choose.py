@@ -18,8 +18,6 @@ def fits(run: Run) -> str | None:
         "it has LayerNorm": model.layer_norm,
         f"its neurons are {model.activation}, not relu": model.activation != "relu",
         f"the optimiser is {run.optimiser.name}, not adamw": run.optimiser.name != "adamw",
-        "the objective has an l1 penalty": run.optimiser.l1 != 0,
-        f"the loss is {run.loss}, not margin": run.loss != "margin",
         "it trains on minibatches": run.batch_size is not None,
         "it has dropout": run.dropout != 0,
     }

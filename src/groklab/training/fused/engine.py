@@ -23,7 +23,7 @@ from groklab.models import named_parameters
 from groklab.models.inputs import OPERAND
 from groklab.models.settings import TransformerSettings
 from groklab.tasks import Task
-from groklab.training.fused.adamw import adamw, squares
+from groklab.training.fused.adamw import adamw, penalty, squares
 from groklab.training.fused.choose import fits
 from groklab.training.fused.examples import examples
 from groklab.training.fused.fold import fold, unfold
@@ -51,9 +51,11 @@ class Trained:
     mu: Float[np.ndarray, " p"]
     nu: Float[np.ndarray, " p"]
     rates: Float[np.ndarray, " rate"]
-    """Learning rate, weight decay, beta1, beta2, eps."""
+    """Learning rate, weight decay, beta1, beta2, eps, strength of the l1 penalty."""
     ramps: tuple[int, int, int]
     """Warm-up, cool-down, steps of the whole run."""
+    usual: bool
+    """Whether the loss has the usual form, not the margin form."""
     weights: Weights
     slopes: Weights
     pairs: Pairs
@@ -66,7 +68,7 @@ class Trained:
         """Takes the stages of so many steps."""
         _stepping(_sources())(
             self.weights, self.slopes, room, self.pairs, self.spots,
-            self.flat, self.gradient, self.mu, self.nu, self.rates, self.ramps,
+            self.flat, self.gradient, self.mu, self.nu, self.rates, self.ramps, self.usual,
             self.place, self.losses, stages, steps,
         )  # fmt: skip
 
@@ -76,7 +78,7 @@ def _stepping(sources: str) -> Callable[..., None]:
     """The compiled step. Closing over the digest of the sources keeps the cache on disk from outliving them."""
 
     @numba.njit(nogil=True, cache=True)
-    def stepping(w, g, r, pairs, spots, flat, gradient, mu, nu, rates, ramps, place, losses, stages, steps):
+    def stepping(w, g, r, pairs, spots, flat, gradient, mu, nu, rates, ramps, usual, place, losses, stages, steps):
         assert len(sources)
         width = w.W_in.shape[1]
         warmup, cooldown, total = ramps
@@ -88,9 +90,11 @@ def _stepping(sources: str) -> Callable[..., None]:
                 fold(w, r, spots)
             for part in range(2):
                 if stages & (FIRST << part):
-                    losses[part] = examples(r, pairs, part, width)
+                    losses[part] = examples(r, pairs, part, width, usual)
             if stages & FINISH:
                 unfold(w, g, r, spots)
+                if rates[5]:
+                    penalty(flat[: len(mu)], gradient[: len(mu)], rates[5])
                 if not (math.isfinite(losses[0] + losses[1]) and math.isfinite(squares(gradient[: len(mu)]))):
                     place[2] = place[0]
                     break
@@ -135,8 +139,9 @@ def spots_of(task: Task) -> Int[np.ndarray, "source 2"]:
 def rates_of(
     settings: OptimiserSettings, learning_rate: float, weight_decay: float, kind: np.dtype
 ) -> Float[np.ndarray, " rate"]:
-    """What AdamW needs to know, as one vector."""
-    return np.array([learning_rate, weight_decay, settings.beta1, settings.beta2, settings.eps], kind)
+    """What AdamW and the penalty need to know, as one vector."""
+    rates = (learning_rate, weight_decay, settings.beta1, settings.beta2, settings.eps, settings.l1)
+    return np.array(rates, kind)
 
 
 def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[State, AnyData, int], State]:
@@ -170,6 +175,7 @@ def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[Sta
                     mu=mu[number, :used], nu=nu[number, :used],
                     rates=rates_of(run.optimiser, learning_rate[number], weight_decay[number], flat.dtype),
                     ramps=(run.optimiser.warmup, run.optimiser.cooldown, run.steps),
+                    usual=run.loss == "log_softmax",
                     weights=weights(flat[number], sizes, short), slopes=weights(gradient, sizes, short),
                     pairs=prepared[0][1][number], spots=spots,
                     place=np.array([step, count[number], diverged[number]]), losses=np.zeros(2),

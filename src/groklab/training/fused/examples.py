@@ -1,4 +1,4 @@
-"""The examples' way through the network and back, a block at a time: logits, margin loss, gradients of the tables."""
+"""The examples' way through the network and back, a block at a time: logits, loss, gradients of the tables."""
 
 # pyright: reportMissingParameterType=false
 
@@ -6,16 +6,16 @@ import math
 
 from groklab.training.fused.exponential import exp, sigmoid
 from groklab.training.fused.layout import BLOCK
-from groklab.training.fused.loops import clear, compiled
+from groklab.training.fused.loops import clear, compiled, literal
 from groklab.training.fused.product import product
 
 
 @compiled
-def examples(r, pairs, part, width):
+def examples(r, pairs, part, width, usual):
     """The summed loss of one part of the examples; fills the part's gradients in the room `r`.
 
-    `width` is the number of neurons. The parts share `dtable_a` and `dlevel`, which `fold`
-    clears: no a is in both.
+    `width` is the number of neurons; `usual` asks for the loss's usual form instead of the margin form. The parts
+    share `dtable_a` and `dlevel`, which `fold` clears: no a is in both.
     """
     total = len(r.constant)
     start, stop = (0, pairs.middle) if part == 0 else (pairs.middle, len(pairs.a))
@@ -31,7 +31,11 @@ def examples(r, pairs, part, width):
         _inputs(a[low:], b[low:], r.constant, r.score_b, r.level, r.table_a, r.table_b, x, gate, width)
         product(x[:, width:total], x[:, :width], W_L, True)
         for n in range(count):
-            loss += margin(x[n, width:total], answer[low + n], weight[low + n], dx[n, width:total])
+            logits, slope = x[n, width:total], dx[n, width:total]
+            if usual:
+                loss += log_softmax(logits, answer[low + n], weight[low + n], slope)
+            else:
+                loss += margin(logits, answer[low + n], weight[low + n], slope)
         product(dx[:, :width], dx[:, width:total], W_L_T, False)
         product(dW_L, x[:, :width].T, dx[:, width:total], True)
         _outputs(
@@ -104,3 +108,23 @@ def margin(logits, answer, weight, slope):
         slope[c] *= scale
     slope[answer] = -rest * scale
     return weight * (most + math.log1p(math.expm1(-most) + rest))
+
+
+@literal
+def log_softmax(logits, answer, weight, slope):
+    """The weighted loss of one example in the usual form; fills `slope`. See `groklab.losses.log_softmax_loss`.
+
+    Differences of nearly equal numbers are rounded where the usual way rounds them: they are what it is studied for.
+    """
+    most, total = logits[0], logits.dtype.type(0)
+    for c in range(len(logits)):
+        most = logits[c] if logits[c] > most else most
+    for c in range(len(logits)):
+        slope[c] = exp(logits[c] - most)
+    for c in range(len(logits)):
+        total += slope[c]
+    shift = logits.dtype.type(math.log(total))
+    for c in range(len(logits)):
+        slope[c] = weight * exp((logits[c] - most) - shift)
+    slope[answer] -= weight
+    return weight * (shift - (logits[answer] - most))

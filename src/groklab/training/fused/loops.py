@@ -26,6 +26,13 @@ def compiled(function: F) -> F:
     return made
 
 
+def literal(function: F) -> F:
+    """The same, but sums and differences are taken in the order they are written, each with its rounding."""
+    options: dict[str, Any] = OPTIONS | {"fastmath": {"contract"}}
+    made: Any = numba.njit(**options)(function)
+    return made
+
+
 @compiled
 def clear(x):
     """x = 0."""

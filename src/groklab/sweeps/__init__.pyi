@@ -1,0 +1,1 @@
+from .crossing import read as read

@@ -1,0 +1,321 @@
+"""Studies on a Ray cluster whose workers, machines, supervisor and drivers are killed: the dataset is the same."""
+
+import os
+import random
+import re
+import resource
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ray import cloudpickle
+
+import few_measures
+import groklab as gl
+from event_files import assert_shown
+from everything import assert_same, everything
+from few_measures import Few, take_few
+from groklab.engines import preparing
+from groklab.engines.cluster import connection
+from groklab.engines.cluster import machines as found_on
+from groklab.engines.cluster.connection import connected
+from groklab.engines.cluster.driver import _must_agree
+from groklab.engines.cluster.job import Job
+from groklab.engines.cluster.machines import machines, must_be_fit
+from groklab.engines.standing import committed, ended
+from groklab.models import TransformerSettings
+from groklab.store import Reader, begun
+from groklab.store.place import Place
+from groklab.studies import Study
+from groklab.tasks import SplitSettings, Task, TaskSettings
+from groklab.training import Run, Schedule
+from ray_cluster import Cluster, gone, two_workers, until
+
+cloudpickle.register_pickle_by_value(few_measures)
+FEW = Few()
+
+
+def small(seed: int, steps: int, modulus: int = 7, **more: Any) -> Run:
+    return Run(
+        task=TaskSettings(operation="add", modulus=modulus),
+        split=SplitSettings(fraction=0.6),
+        model=TransformerSettings(d_model=8, heads=2, d_mlp=16),
+        seed=seed,
+        steps=steps,
+        logging=Schedule(every=50, growth=1),
+        checkpoints=Schedule(every=500, growth=1),
+        **more,
+    )
+
+
+PARENTS = tuple(small(seed, 4000 + 100 * seed, modulus=(7, 11)[seed % 2]) for seed in range(8))
+"""Of different lengths, and so a batch each."""
+CHILDREN = tuple(
+    replace(run, start=run, split=SplitSettings(size=20, seed=0), steps=run.steps - 500) for run in PARENTS[:4:2]
+)
+MINIBATCHES = tuple(small(seed, 1500 + 100 * seed, batch_size=16) for seed in range(2))
+"""Trained by the general step."""
+STUDY = Study(
+    name="test/killed", scale="laptop", runs=(*PARENTS, small(100, PARENTS[0].steps), *CHILDREN, *MINIBATCHES)
+)
+ONE = Study(name="test/one", scale="laptop", runs=(small(0, 10_000), small(1, 11_000)))
+
+
+def scaled_by(factor: float) -> Any:
+    """A closure, which pickle cannot send by its name."""
+
+    def largest_embedding(model: Any, task: Task) -> jax.Array:
+        """The largest entry of W_E, times a number."""
+        assert FEW
+        return factor * jnp.max(model.embed.W_E)
+
+    return largest_embedding
+
+
+def doing() -> str:
+    """What Ray calls the task that this process is at."""
+    return Path("/proc/self/cmdline").read_text().replace("\0", " ")
+
+
+def dies_at_eleven(model: Any, task: Task) -> jax.Array:
+    """Kills the process that is to train a task of eleven elements, as a machine without memory would."""
+    if FEW and task.elements == 11 and "planning" not in doing():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return jnp.float32(1.0)
+
+
+def wrong_when_trained(model: Any, task: Task) -> jax.Array:
+    """A user's mistake that nobody sees before the tasks do."""
+    if FEW and "planning" not in doing():
+        raise ValueError("eleven is no number")
+    return jnp.float32(1.0)
+
+
+OPTIONS = {"measures": [scaled_by(2.0)], "commit_seconds": 0.2}
+SELDOM = {"measures": [scaled_by(2.0)], "commit_seconds": 1e9}
+DETACHING = SELDOM | {"on_interrupt": "detach", "commit_seconds": 0.2}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def measured_less() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "built_in", preparing.built_in)
+        take_few()
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with two_workers() as found:
+        yield found
+
+
+def undisturbed(study: Study, folder: Path) -> dict[str, np.ndarray]:
+    """What the same study leaves that this process trains alone."""
+    gl.run(study, folder, measures=OPTIONS["measures"])
+    return everything(folder)
+
+
+def going_on(folder: Path) -> dict[str, int]:
+    """The batches that have a commit and have not ended, with their last step."""
+    if not begun(folder):
+        return {}
+    reader = Reader(folder)
+    steps = {name: committed(reader, name) for name in reader.manifest.batches}
+    return {name: step for name, step in steps.items() if step > 0 and not ended(reader, name)}
+
+
+def victim(cluster: Cluster, folder: Path, spared: set[str]) -> tuple[int, str] | None:
+    """A process that trains, after its batch has committed something, and its batch; one not spared."""
+    training = [(process, batch) for process, batch in cluster.training().items() if batch not in spared]
+    found = [one for one in training if begun(folder) and committed(Reader(folder), one[1]) > 0]
+    return random.Random(len(spared)).choice(found) if found else None
+
+
+def beginner(cluster: Cluster, folder: Path, spared: set[str]) -> tuple[int, str] | None:
+    """A process that has opened its batch and committed nothing yet, and its batch; one not spared."""
+    for process, batch in cluster.training().items():
+        if batch not in spared and (reader := Reader(folder)).variables(batch) and committed(reader, batch) < 0:
+            return process, batch
+    return None
+
+
+def test_killed_at_random_it_leaves_the_same(cluster: Cluster, tmp_path: Path) -> None:
+    """Five workers, one for want of memory, the driver, the supervisor and a machine are lost while batches train."""
+    folder, hurt = tmp_path / "store", set[str]()
+
+    def kill() -> None:
+        process, batch = until(lambda: victim(cluster, folder, hurt))
+        os.kill(process, signal.SIGKILL)
+        hurt.add(batch)
+
+    first = cluster.driver(folder, module="test_engine_ray", study="STUDY")
+    kill()
+    kill()
+    first.kill()
+    second = cluster.driver(folder, module="test_engine_ray", study="STUDY")
+    process, batch = until(lambda: beginner(cluster, folder, hurt))
+    hurt.add(batch)
+    # What its programs need for their code the operating system will refuse.
+    limit = 1024 * int(re.findall(r"VmSize:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[0]) + 2**22
+    resource.prlimit(process, resource.RLIMIT_AS, (limit, limit))
+    until(lambda: gone(process))
+    kill()
+    (supervisor,) = cluster.processes(r"^ray::(Supervisor)")
+    os.kill(supervisor, signal.SIGKILL)
+    kill()
+    cluster.lose_a_machine()
+    assert second.end() == "done"
+    assert len(hurt) == 5
+    assert len(gl.open(folder).provenance) > len(Reader(folder).manifest.batches) == 12
+    assert_same(everything(folder), undisturbed(STUDY, tmp_path / "undisturbed"))
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    return undisturbed(ONE, tmp_path_factory.mktemp("one") / "store")
+
+
+def test_cancelled_it_commits_and_either_engine_goes_on(
+    cluster: Cluster, one: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """Commits are far apart here: what is there after the signal was committed because of it."""
+    folder = tmp_path / "store"
+    driver = cluster.driver(folder, module="test_engine_ray", study="ONE", options="SELDOM")
+    until(lambda: len(cluster.training()) == 2)
+    until(lambda: begun(folder))
+    until(lambda: "training" in driver.told)
+    driver.interrupt()
+    assert driver.end() == "interrupted"
+    assert going_on(folder)
+    gl.run(ONE, folder, measures=OPTIONS["measures"])
+    assert_same(everything(folder), one)
+
+
+def test_detached_it_goes_on_and_another_driver_watches(
+    cluster: Cluster, one: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    folder = tmp_path / "store"
+    driver = cluster.driver(folder, module="test_engine_ray", study="ONE", options="DETACHING")
+    until(lambda: going_on(folder))
+    driver.interrupt()
+    assert driver.end() == "interrupted detached"
+    before = going_on(folder)
+    assert cluster.training()
+    other = cluster.driver(folder, module="test_engine_ray", study="STUDY")
+    assert "StoreError" in (line := other.end())
+    assert "is being trained on this cluster otherwise (study: test/one, not test/killed)" in line
+    assert cluster.driver(folder, module="test_engine_ray", study="ONE").end() == "done"
+    assert before
+    assert_same(everything(folder), one)
+
+
+MIXED = Study(
+    name="test/mixed",
+    scale="laptop",
+    runs=(small(0, 100), small(1, 100, modulus=11), replace(small(1, 50, modulus=11), start=small(1, 100, modulus=11))),
+)
+DYING = {"measures": [dies_at_eleven]}
+MISTAKEN = {"measures": [wrong_when_trained]}
+
+
+def test_what_fails_again_and_again_is_given_up_and_the_others_are_done(cluster: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    driver = cluster.driver(folder, module="test_engine_ray", study="MIXED", options="DYING")
+    line = driver.end()
+    assert line.startswith("GivenUp 2 batches given up, all others are done: runs 1: its process was killed, or died")
+    assert "(4 times, without a commit in between); runs 2: needs runs 1 first" in line
+    assert "raylet" not in driver.told
+    assert [status.state for status in gl.open(folder).statuses] == ["finished", "waiting", "waiting"]
+
+
+def test_a_users_mistake_in_a_task_is_its_one_line(cluster: Cluster, tmp_path: Path) -> None:
+    line = cluster.driver(tmp_path / "store", module="test_engine_ray", study="MIXED", options="MISTAKEN").end()
+    assert line.startswith("Mistake the measure wrong_when_trained failed on ")
+    assert line.endswith("ValueError: eleven is no number")
+
+
+def test_without_an_address_it_starts_a_cluster_of_its_own_and_ends_it(tmp_path: Path) -> None:
+    small_study = Study(name="test/own", scale="laptop", runs=(small(0, 200), small(1, 200)))
+    ticks: list[gl.engines.Progress] = []
+    before = {path.name for path in Path("/tmp").glob("groklab-*")}
+    trackers = gl.tracking.chosen(["tensorboard"], tmp_path / "ray", small_study.name)
+    gl.run(small_study, tmp_path / "ray", engine="ray", watch=ticks.append, trackers=trackers, **OPTIONS)
+    assert (ticks[-1].done, ticks[-1].trained) == (400, 400)
+    assert {path.name for path in Path("/tmp").glob("groklab-*")} <= before
+    assert_same(everything(tmp_path / "ray"), undisturbed(small_study, tmp_path / "local"))
+    assert "train_loss" in assert_shown(tmp_path / "ray", tmp_path / "ray" / "tracking" / "tensorboard")
+
+
+def test_every_machine_must_have_this_groklab_and_see_the_folder(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place.of(tmp_path / "store")
+    with connected(cluster.address):
+        known, here = machines(), version("groklab")
+        assert [machine.cores for machine in known] == [1, 1]
+        must_be_fit(known, place, here)
+        with pytest.raises(gl.Mistake, match=rf"has groklab {here}, this is groklab 9\.9; install the same everywhere"):
+            must_be_fit(known, place, "9.9")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(found_on, "_asked", lambda known, sign: [(here, True), (here, False)])
+    with pytest.raises(gl.StoreError, match=r"does not see the folder .*store; choose an --out that all share, or s3:"):
+        must_be_fit(known, place, here)
+    monkeypatch.setattr(found_on, "_asked", lambda known, sign: [(here, True), (None, True)])
+    with pytest.raises(gl.Mistake, match=r"has no groklab, this is groklab"):
+        must_be_fit(known, place, here)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"address": "nowhere"}, r"an address of a Ray cluster is auto, HOST:PORT or ray://HOST:PORT, not 'nowhere'"),
+        ({"address": "127.0.0.1:1"}, r"no Ray cluster answers at 127.0.0.1:1 .*refused.*; start one with `ray start"),
+        ({"on_interrupt": "detach"}, r"only on a cluster that outlives it: give the address of one"),
+        ({"on_interrupt": "stop"}, r"on_interrupt takes cancel or detach, not 'stop'"),
+        ({"engine": "local", "address": "auto"}, r"address and on_interrupt are for engine ray"),
+        ({"engine": "rai"}, r"no engine is called 'rai'; did you mean ray"),
+        ({"measures": scaled_by(1.0)}, r"measures takes a list of functions"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(options: dict[str, Any], line: str, tmp_path: Path) -> None:
+    with pytest.raises(gl.Mistake, match=line) as caught:
+        gl.run(ONE, tmp_path / "store", **{"engine": "ray"} | options)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
+    with pytest.raises(gl.Mistake, match=r"the engine ray needs Ray: pip install 'groklab\[ray\]'"):
+        gl.run(ONE, tmp_path / "store", engine="ray")
+
+
+def test_measures_that_cannot_be_sent_are_refused(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+
+        def unsendable(model: Any, task: Task) -> jax.Array:
+            return jnp.float32(file.fileno())
+
+        with pytest.raises(gl.Mistake, match=r"cannot be sent to a cluster \(.*\); write them without open files"):
+            Job(place="/store", study=ONE, measures=(unsendable,)).packed()
+
+
+def test_two_drivers_must_want_the_same() -> None:
+    one = Job(place="/store", study=ONE)
+    _must_agree(one, one.terms, *one.terms)
+    for other, line in (
+        (replace(one, groklab="0.0.1"), r"otherwise \(version of groklab: 0\.0\.1, not "),
+        (replace(one, precision="tf32"), r"otherwise \(precision: tf32, not float32\)"),
+        (replace(one, study=STUDY), r"otherwise \(study: test/killed, not test/one\)"),
+        (replace(one, study=replace(ONE, runs=ONE.runs[:1])), r"otherwise \(settings of the runs\); give the same"),
+    ):
+        with pytest.raises(gl.StoreError, match=line):
+            _must_agree(one, other.terms, *one.terms)

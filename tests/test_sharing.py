@@ -1,0 +1,137 @@
+"""Several processes train one study in this engine's way: each batch by one, and the dataset is the same."""
+
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import groklab as gl
+from everything import assert_same, everything
+from few_measures import take_few
+from groklab.display import Display
+from groklab.engines import Progress, preparing
+from groklab.engines.preparing import prepare
+from groklab.models import TransformerSettings
+from groklab.store import BatchWriter, Folder
+from groklab.studies import Study
+from groklab.tasks import SplitSettings, TaskSettings
+from groklab.training import Run, Schedule
+
+PARENTS = tuple(
+    Run(
+        task=TaskSettings(operation="add", modulus=7),
+        split=SplitSettings(fraction=0.6),
+        model=TransformerSettings(d_model=8, heads=2, d_mlp=16),
+        seed=seed,
+        steps=4000 + 100 * seed,
+        logging=Schedule(every=100, growth=1),
+        checkpoints=Schedule(every=500, growth=1),
+    )
+    for seed in range(4)
+)
+"""Of different lengths, and so a batch each."""
+CHILDREN = tuple(
+    replace(run, start=run, split=SplitSettings(size=20, seed=0), steps=run.steps - 100) for run in PARENTS[:2]
+)
+STUDY = Study(name="test/shared", scale="laptop", runs=(*PARENTS, *CHILDREN))
+SHARE = """
+import os, sys
+import test_sharing
+import groklab as gl
+test_sharing.take_few()
+told = []
+record = gl.run(test_sharing.STUDY, sys.argv[1], watch=told.append)
+print(told[-1].trained, told[-1].done, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def measured_less() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "built_in", preparing.built_in)
+        take_few()
+        yield
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    folder = tmp_path_factory.mktemp("alone") / "store"
+    gl.run(STUDY, folder)
+    return everything(folder)
+
+
+def test_two_processes_share_a_study(alone: dict[str, np.ndarray], tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    command = [sys.executable, "-c", SHARE, str(folder)]
+    started = [
+        subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=240) for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    trained, done = np.array([list(map(int, out.split())) for out, _ in said]).T
+    total = sum(run.steps for run in STUDY.runs)
+    # No step was taken twice, and both saw the end.
+    assert trained.sum() == total
+    assert done.tolist() == [total, total]
+    record = gl.open(folder)
+    assert len(record.provenance) == len(STUDY.runs)
+    assert sum(session["run_steps"] for session in record.provenance) == total
+    assert_same(everything(folder), alone)
+
+
+class Held:
+    """A batch that this test holds until it is waited for."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        prepared = prepare(STUDY, folder)
+        self.store = Folder(folder, prepared.manifest)
+        name = next(batch.name for batch in prepared.batches if number in batch.members)
+        self.writer: BatchWriter = self.store.batch(name, [], {})
+        self.waited: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> None:
+        """Watches, and gives the batch back at the second time that it is waited for."""
+        if progress.doing == "waiting":
+            self.waited.append(progress)
+            if len(self.waited) == 2:
+                self.store.close()
+
+
+def test_what_another_holds_is_waited_for_and_taken_over(alone: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """The first run's batch is held: its child waits with it, and all others are trained meanwhile."""
+    held = Held(tmp_path / "store", 0)
+    gl.run(STUDY, tmp_path / "store", watch=held)
+    first = held.waited[0]
+    assert first.done == sum(run.steps for number, run in enumerate(STUDY.runs) if number not in (0, 4))
+    assert first.holder.startswith("process ")
+    assert_same(everything(tmp_path / "store"), alone)
+
+
+def test_whoever_waits_can_be_interrupted(tmp_path: Path) -> None:
+    small = Study(name="test/one", scale="laptop", runs=(PARENTS[0],))
+    store = Folder(tmp_path / "store", prepare(small, tmp_path / "store").manifest)
+
+    def watch(progress: Progress) -> None:
+        assert progress.doing == "waiting"
+        signal.raise_signal(signal.SIGINT)
+
+    with store, store.batch(next(iter(store.manifest.batches)), [], {}), pytest.raises(KeyboardInterrupt):
+        gl.run(small, tmp_path / "store", watch=watch)
+
+
+def test_the_display_says_who_is_waited_for() -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    display = Display(console)
+    counts = {"done": 5, "total": 10, "trained": 0, "runs": 1, "memorised": 0, "grokked": 0}
+    display(Progress(doing="waiting", holder="process 7 on mars", **counts))
+    display._print_line()
+    assert "waiting for process 7 on mars: 5 of 10 run-steps" in console.export_text()
