@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from groklab.losses import pair_loss
 from groklab.measures import Measure, Table, view_of
 from groklab.models import Inputs, Learner, Linear, answer_logits
-from groklab.tasks import Problem, SequenceTask, Task
+from groklab.tasks import Problem, Samples, SequenceTask, Task
 from groklab.training.minibatch import minibatch
 from groklab.training.optimisers import optimiser, rate
 from groklab.training.over_networks import OverNetworks
@@ -32,7 +32,7 @@ def objective(model: Learner, run: Run, task: Problem, data: AnyData, key: PRNGK
     """
     choose, drop = jax.random.split(key)
     if isinstance(data, Data):
-        assert isinstance(task, Task)
+        assert not isinstance(task, SequenceTask | Samples)
         loss = _table_loss(model, run, task, data, choose, drop)
     elif isinstance(data, SequenceData):
         assert isinstance(task, SequenceTask)
