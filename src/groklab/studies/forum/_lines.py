@@ -90,6 +90,7 @@ def lines(record: "Record") -> "xarray.Dataset":
     The second network of a shuffled copy has its neurons and heads in a random order at first.
     """
     import xarray
+    from threadpoolctl import threadpool_limits
 
     from groklab.circuits import align, cosine, on_the_line, shuffled
     from groklab.models import Transformer
@@ -108,7 +109,9 @@ def lines(record: "Record") -> "xarray.Dataset":
         b = shuffled(b, seed=one) if one == other else b
         both = record.split(one).train_mask & record.split(other).train_mask
         for column, by in enumerate(ALIGNMENTS):
-            laid = align(a, b, by)
+            # Of many small products and decompositions threads cost more than they save, far more on a busy machine.
+            with threadpool_limits(1, "blas"):
+                laid = align(a, b, by)
             losses, right = on_the_line(a, laid, record.task(one), SHARES)
             loss[row, column, 0] = losses.mean(axis=1, dtype=np.float64)
             loss[row, column, 1] = losses[:, both].mean(axis=1, dtype=np.float64)
