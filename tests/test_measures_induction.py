@@ -73,10 +73,11 @@ def test_the_network_that_is_an_induction_head_is_found() -> None:
     assert 0.8 < prefix[2] <= 1
     assert prefix[0] < 0.2
     assert copies.tolist() == pytest.approx([1 / V, 1 / V, 1, 1 / V])
-    # Where its token stood once before it is always right; where it stood twice it cannot tell which counts.
+    # Where its token stood once before it is always right; where it stood twice it cannot tell which counts. The first
+    # token has none before it, and is noted at its own place too.
     tokens, counts = np.asarray(seen.tested.tokens), np.asarray(seen.tested.counts)
     read = np.arange(L - TASK.settings.positions, L)
-    once = np.array([[np.sum(row[:q] == row[q]) == 1 for q in read] for row in tokens])
+    once = np.array([[np.sum(row[:q] == row[q]) == 1 and row[0] != row[q] for q in read] for row in tokens])
     assert np.mean(once[counts]) > 0.6
     assert np.asarray(seen.by_position(seen.correct))[counts & once].all()
 
