@@ -220,8 +220,7 @@ def _remarks(kinds: Sequence[Kind], ratio: Float[np.ndarray, "pair alignment"]) 
         "Networks with equal sets of key frequencies share nothing else: they are found among many seeds at a small "
         "prime, where there are few sets. At the main prime hardly two networks have the same. All of a prime are "
         "trained on the same pairs.",
-        "Prime and share of the pairs were tried on twelve other seeds, of which eleven grokked, before any line was "
-        "looked at.",
+        "Prime and share of the pairs were chosen by how many networks grok: of twelve other seeds eleven did.",
         "A permutation alignment moves neurons, heads, coordinates inside heads and, in the widest, of the residual "
         "stream. Rotations of the stream and inside heads, which leave the function as it is too but are no "
         "permutations, are shown beside it and are not in the verdicts; nor is any symmetry of the task, such as "
