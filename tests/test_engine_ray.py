@@ -257,7 +257,7 @@ def test_forks_and_what_is_derived_are_those_of_the_local_engine(
 ) -> None:
     """Forks begin after their reference; what is computed of all networks comes last, here after its process died."""
     monkeypatch.setitem(catalogue(), derived_study.NAME, derived_study.experiment())
-    folder = tmp_path / "ray" / "store"
+    folder = tmp_path / "store"
     driver = cluster.driver(folder, module="test_engine_ray", study="DERIVED", options="DERIVING")
     assert driver.end() == "done"
     assert (folder.parent / derived_study.LOST).exists()
