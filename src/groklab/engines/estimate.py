@@ -76,7 +76,7 @@ class Estimate:
     """The machine's processor."""
     cores: int
     """Its cores that this process may use."""
-    derivation: bool
+    derivation: bool = False
     """Whether something is still to be computed of all networks together; what that takes is not in the numbers."""
     load: float | None
     """Threads that wanted a core over the minute before, as the system says; nothing where it does not."""
