@@ -69,9 +69,9 @@ def _finding(read: Reading, claim: Claim, arms: Arms) -> Finding:
     task, _, what = claim.identifier.partition(".")[2].partition("-")
     if what == "phase-change":
         holds = np.array([phase_change(read, run) for run in arms[task, UNLIMITED]], dtype=bool)
-        learnt = [math.isfinite(half_way(curve_of(read, "test_loss", run))) for run in arms[task, UNLIMITED]]
+        falls = [half_way(curve_of(read, "test_loss", run)) for run in arms[task, UNLIMITED]]
         sentence = f"in {count_of(holds)} networks with unlimited data the test loss falls by half of its way at once"
-        return by_seeds(claim, holds, contrary=~holds & learnt, scale=read.scale, sentence=sentence)
+        return by_seeds(claim, holds, contrary=~holds & np.isfinite(falls), scale=read.scale, sentence=sentence)
     if what == "limited-groks":
         found = [grokking(read, run) for run in arms[task, LIMITED]]
         holds = np.array([one.groks for one in found], dtype=bool)
