@@ -34,8 +34,8 @@ class Commits:
 def commits(at: "str | os.PathLike[str] | Place") -> Commits:
     """The newest commits of the store at a place, or of a kept result, whose one commit is the file as it stands.
 
-    Costs some milliseconds a batch, takes no lock. In object storage it costs a small request a batch, and nothing is
-    listed; commits that only renew a lease do not count. Raises `StoreError` for a repository that cannot be read.
+    Costs some milliseconds a batch, takes no lock. In object storage it costs a small request a repository, and nothing
+    is listed; commits that only renew a lease do not count. Raises `StoreError` for a repository that cannot be read.
     """
     place = Place.of(at)
     with explained(place):
