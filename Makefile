@@ -30,11 +30,11 @@ test: $(READY)  ## lint, types, and every test with its coverage
 	@rm -f .coverage*
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90
 
-test-interop: $(READY) .venv-interop/.ready  ## our weights in the real TransformerLens (downloads PyTorch)
+test-interop: $(READY) .venv-interop/.ready  ## beside the real TransformerLens and devinterp (downloads PyTorch)
 	@.venv-interop/bin/python -m pytest tests/interop
 
 .venv-interop/.ready: tests/interop/requirements.txt pyproject.toml
-	@echo "groklab: making .venv-interop with PyTorch and TransformerLens (on ordinary Linux: gigabytes, with CUDA)"
+	@echo "groklab: making .venv-interop with PyTorch, TransformerLens and devinterp (on ordinary Linux: gigabytes, with CUDA)"
 	@test -x .venv-interop/bin/python || $(PYTHON) -m venv .venv-interop
 	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
 	@.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -e .

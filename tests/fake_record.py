@@ -21,12 +21,17 @@ class FakeRecord:
     statuses: tuple[Status, ...]
     study: str = "nanda/mainline"
     scale: str = "laptop"
+    together: xr.Dataset | None = None
     provenance: list[dict[str, Any]] = field(
         default_factory=lambda: [{"started": "2026-01-02T03:04:05", "versions": {"groklab": "0.1.0", "jax": "0.10"}}]
     )
 
     def metrics(self) -> xr.Dataset:
         return self.dataset
+
+    def derived(self) -> xr.Dataset:
+        assert self.together is not None
+        return self.together
 
     def table(self) -> list[dict[str, Any]]:
         last = self.dataset.isel(step=-1)

@@ -9,10 +9,10 @@ import xarray as xr
 from fake_record import FakeRecord
 from groklab.record import TABLE
 from groklab.studies import Scale, find
-from groklab.tasks import Split, Task
 from groklab.training.plan import with_parents
 from groklab.training.settings import Run
 from groklab.training.status import Status
+from groklab.training.train_size import train_size
 
 Values = Mapping[str, float | np.ndarray]
 STEPS = np.arange(0, 1001, 20)
@@ -65,10 +65,6 @@ def made_up(
         dataset = dataset.assign_coords(frequency=np.arange(1, dataset.sizes["frequency"] + 1))
     statuses = tuple(Status(state="finished", step=int(steps[-1]), sentence="made up") for _ in runs)
     return FakeRecord(path=path, dataset=dataset, runs=runs, statuses=statuses, study=name, scale=scale)
-
-
-def train_size(run: Run) -> int:
-    return len(Split.of(Task.of(run.task), run.split, run.data_seed).train)
 
 
 def rise(size: float, half: float, width: float = 2.0) -> float:

@@ -95,9 +95,11 @@ FORUM = {
     "101 weights: batches of 10, never groks": "linear-batches",
     "a reader: grok a small part first": "small-part-first small-part-sooner",
     "the author: no single basin": "basins-different basins-same",
-    "a memoriser may use x + y = y + x": "mirrors-early mirrors-control",
+    "a memoriser may use x + y = y + x": "mirrors-early mirrors-control mirrors-stay",
     "random walk, lottery ticket, pressure by decay": "pressure-by-decay memory-removed frequencies-amplified "
     "circle-at-the-start",
+    "the circle: a lottery ticket for the very frequency": "circle-its-own",
+    "forks: noise of rounding, changes as large in random directions": "forks-noise forks-no-kicks",
     "measures without the algorithm": "blind-lead",
 }
 LINES = [

@@ -84,7 +84,7 @@ def test_what_no_evidence_speaks_of_was_not_run() -> None:
     assert set(found) == {entry.claim.identifier for entry in entries()}
     assert {standing(one) for one in found.values()} == {"not run"}
     assert found["nanda.key-needed"][0].sentence == "no result is kept; groklab run nanda/mainline"
-    assert found["forum.basins-same"][0].sentence == "no result is kept; its study is still to come"
+    assert found["forum.basins-same"][0].sentence == "no result is kept; groklab run forum/basins"
 
 
 def test_every_verdict_has_its_place_in_a_readers_order() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import groklab as gl
 from fake_study import GROKS, LOSS, NAME, analyse, experiment, known, store  # noqa: F401
-from groklab.claims import entries, evidence_in, write
+from groklab.claims import entries, evidence_in, ledger, write
 from groklab.claims.committed import FILE, Verdicts, load, text
 from groklab.claims.comparing import withdrawn, worse
 from groklab.claims.page import page
@@ -50,7 +50,10 @@ def results(tmp_path: Path, known: object) -> Path:  # noqa: F811
     return folder
 
 
-def test_a_claim_with_its_findings_and_one_without(results: Path, tmp_path: Path) -> None:
+def test_a_claim_with_its_findings_and_one_without(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PLANNED", {"fake/later": (dataclasses.replace(GROKS, identifier="fake.later"),)})
     written, verdicts = write(results, tmp_path / "docs" / "claims.md")
     said = written.read_text()
     every = len(entries())

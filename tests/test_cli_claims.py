@@ -1,5 +1,6 @@
 """`claims` and `keep` as they are typed."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import groklab as gl
-from fake_study import known, store  # noqa: F401
-from groklab.claims import entries
+from fake_study import GROKS, known, store  # noqa: F401
+from groklab.claims import entries, ledger
 from groklab.claims.circuit import BEFORE, QUESTIONS
 from groklab.claims.places import places_in
 from groklab.cli import main
@@ -77,7 +78,10 @@ def test_unfinished_stores_and_studies_without_claims_say_so(folder: Path, capsy
     assert "nanda" not in out
 
 
-def test_claims_without_runs_only_when_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_claims_without_runs_only_when_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PLANNED", {"fake/later": (dataclasses.replace(GROKS, identifier="fake.later"),)})
     words = ["claims", str(folder / "whole"), "--all"]
     assert main([*words, "--json"]) == 0
     rest = json.loads(capsys.readouterr().out)["not_run"]
@@ -89,7 +93,7 @@ def test_claims_without_runs_only_when_asked(folder: Path, capsys: pytest.Captur
     for name in catalogue():
         if name != "fake/small":
             assert f"{name} (not run; groklab run {name})" in out
-    assert "forum/basins (not run; its study is still to come)" in out
+    assert "fake/later (not run; its study is still to come)" in out
     assert all(one.claim.identifier in out for one in wanted)
 
 

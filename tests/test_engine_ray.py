@@ -16,8 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import ray
+import xarray as xr
 from ray import cloudpickle
 
+import derived_study
 import few_measures
 import groklab as gl
 from event_files import assert_shown
@@ -34,13 +36,16 @@ from groklab.engines.standing import committed, ended
 from groklab.models import TransformerSettings
 from groklab.store import Reader, begun
 from groklab.store.place import Place
-from groklab.studies import Study
+from groklab.store.repositories import open_or_create
+from groklab.studies import Study, catalogue
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Run, Schedule
 from ray_cluster import Cluster, gone, two_workers, until
 
 cloudpickle.register_pickle_by_value(few_measures)
+cloudpickle.register_pickle_by_value(derived_study)
 FEW = Few()
+KNOWN = derived_study.Known()
 
 
 def small(seed: int, steps: int, modulus: int = 7, **more: Any) -> Run:
@@ -78,6 +83,13 @@ def scaled_by(factor: float) -> Any:
         return factor * jnp.max(model.embed.W_E)
 
     return largest_embedding
+
+
+def with_the_study_known(model: Any, task: Task) -> jax.Array:
+    """The largest entry of W_E."""
+    assert KNOWN
+    assert FEW
+    return jnp.max(model.embed.W_E)
 
 
 def doing() -> str:
@@ -232,9 +244,34 @@ def test_what_fails_again_and_again_is_given_up_and_the_others_are_done(cluster:
     driver = cluster.driver(folder, module="test_engine_ray", study="MIXED", options="DYING")
     line = driver.end()
     assert line.startswith("GivenUp 2 batches given up, all others are done: runs 1: its process was killed, or died")
-    assert "(4 times, without a commit in between); runs 2: they start from runs 1" in line
+    assert "(4 times, without a commit in between); runs 2: needs runs 1 first" in line
     assert "raylet" not in driver.told
     assert [status.state for status in gl.open(folder).statuses] == ["finished", "waiting", "waiting"]
+
+
+DERIVED = derived_study.STUDY
+DERIVING = {"measures": [with_the_study_known], "commit_seconds": 0.2}
+
+
+def test_forks_and_what_is_derived_are_those_of_the_local_engine(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forks begin after their reference; what is computed of all networks comes last, here after its process died."""
+    monkeypatch.setitem(catalogue(), derived_study.NAME, derived_study.experiment())
+    folder = tmp_path / "store"
+    driver = cluster.driver(folder, module="test_engine_ray", study="DERIVED", options="DERIVING")
+    assert driver.end() == "done"
+    assert (folder.parent / derived_study.LOST).exists()
+    alone = gl.run(DERIVED, tmp_path / "local", measures=DERIVING["measures"])
+    assert_same(everything(folder), everything(tmp_path / "local"))
+    derived = gl.open(folder).derived()
+    xr.testing.assert_identical(derived, alone.derived())
+    assert derived["distance"].values[0] == 0
+    assert (derived["distance"].values[1:] > 0).all()
+    # Nothing is left to do, and nothing is derived again.
+    assert cluster.driver(folder, module="test_engine_ray", study="DERIVED", options="DERIVING").end() == "done"
+    commits = open_or_create(folder / "derived").ancestry(branch="main")
+    assert [one.message for one in commits].count("derived") == 1
 
 
 def test_a_users_mistake_in_a_task_is_its_one_line(cluster: Cluster, tmp_path: Path) -> None:

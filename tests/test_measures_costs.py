@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from groklab.measures import built_in, costs
+from groklab.measures import built_in, costs, on_request
 from groklab.models import TransformerSettings
 
 PAGE = Path(__file__).parents[1] / "docs/measures.md"
@@ -14,6 +14,7 @@ def test_the_table_has_a_row_a_measure_and_one_for_all(monkeypatch: pytest.Monke
     names = ("matrix_norm", "attention_norm", "restricted_loss_train")
     few = tuple(one for one in built_in() if one.name in names)
     monkeypatch.setattr(costs, "built_in", lambda: few)
+    monkeypatch.setattr(costs, "on_request", lambda: ())
     monkeypatch.setattr(costs, "SETTINGS", {"tiny": ("add:5", TransformerSettings(d_model=4, d_mlp=4), 0.5)})
     logged, afterwards = costs.table(repeats=2).split("### Afterwards")
     for name, part in (("matrix_norm", logged), ("attention_norm", logged), ("restricted_loss_train", afterwards)):
@@ -34,7 +35,7 @@ def test_what_is_made_replaces_what_stood_between_the_marks() -> None:
 
 def test_the_page_has_every_measure_as_it_is() -> None:
     made = PAGE.read_text().partition(costs.BEGIN)[2].partition(costs.END)[0]
-    for measure in built_in():
+    for measure in (*built_in(), *on_request()):
         assert f"| `{measure.name}` | {measure.description} |" in made, (
             f"run python -m groklab.measures.costs {PAGE.name}"
         )

@@ -326,7 +326,8 @@ def test_watching_costs_little_and_sees_what_matters(storage):
     assert [name.partition("@")[0] for name in first.identifiers] == ["study", "x", "y"]
     storage.asked.clear()
     assert commits(url) == first
-    assert [asked.method for asked in storage.asked] == ["GET"] * 3
+    # For the study, for each of two batches, and for what is derived of them, which is not there.
+    assert [asked.method for asked in storage.asked] == ["GET"] * 4
     assert all(asked.names_tip for asked in storage.asked)
     with Folder(url, manifest()) as folder:
         writer = folder.batch("x", [LOSS, NORM], FREQUENCY)

@@ -20,16 +20,27 @@ def share_of(step: int, warmup: int, cooldown: int) -> float:
 
 
 def textbook(settings: OptimiserSettings, start: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Weights after each step: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015; heavy-ball SGD."""
+    """Weights after each step: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015; heavy-ball SGD; RMSProp,
+    Adagrad (Duchi et al. 2011), Lion (Chen et al. 2023, algorithm 2)."""
     w, m, v = start.copy(), np.zeros_like(start), np.zeros_like(start)
     out = []
     for t, g in enumerate(gradients, start=1):
         lr = settings.learning_rate * share_of(t - 1, settings.warmup, settings.cooldown)
-        if settings.name != "adamw":
+        if settings.name not in ("adamw", "lion"):
             g = g + settings.weight_decay * w
         if settings.name == "sgd":
             m = settings.momentum * m + g
             w = w - lr * m
+        elif settings.name == "rmsprop":
+            v = settings.beta2 * v + (1 - settings.beta2) * g**2
+            w = w - lr * g / (np.sqrt(v) + settings.eps)
+        elif settings.name == "adagrad":
+            v = v + g**2
+            w = w - lr * g / np.sqrt(v + settings.eps)
+        elif settings.name == "lion":
+            direction = np.sign(settings.beta1 * m + (1 - settings.beta1) * g)
+            m = settings.beta2 * m + (1 - settings.beta2) * g
+            w = w - lr * (direction + settings.weight_decay * w)
         else:
             m = settings.beta1 * m + (1 - settings.beta1) * g
             v = settings.beta2 * v + (1 - settings.beta2) * g**2
@@ -41,7 +52,7 @@ def textbook(settings: OptimiserSettings, start: np.ndarray, gradients: np.ndarr
 
 
 @pytest.mark.parametrize(("warmup", "cooldown"), [(0, 0), (10, 0), (5, 8), (15, 12)])
-@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "rmsprop", "adagrad", "lion"])
 def test_twenty_steps_are_the_textbooks(name: str, warmup: int, cooldown: int) -> None:
     settings = OptimiserSettings(
         name=name,  # type: ignore[arg-type]

@@ -11,14 +11,15 @@ import pytest
 PUBLIC = {
     "groklab": "GivenUp Mistake Record Run StoreError circuits engines figures groups measures models open report run "
     "studies sweeps tasks tracking training",
-    "groklab.circuits": "Ablation Basis Circuit Null cosine_coefficients figures keep_products keep_sums keep_terms "
-    "markdown_table neuron_spectra print_circuit take_apart without_cosines without_sums",
+    "groklab.circuits": "Ablation Basis Circuit Null align cosine cosine_coefficients figures keep_products keep_sums "
+    "keep_terms markdown_table neuron_spectra on_the_line print_circuit shuffled take_apart without_cosines "
+    "without_sums",
     "groklab.bench": "benchmark write_page",
     "groklab.claims": "Entry Evidence Verdicts entries evidence_in write",
     "groklab.curves": "Boundary Course Curve Estimate FalseAlarms Growth Law LeadTime LogRank Oscillation Passage "
     "Phase Phases Plateau SizeTransition Spike Survival accuracy_plateaus accuracy_spikes bootstrap "
     "clopper_pearson crossing difference_of_shares find_phases fit_transition growth_laws kaplan_meier log_rank "
-    "measure_lead passage running_median train_oscillation",
+    "measure_lead passage running_median spectral_energy train_oscillation",
     "groklab.engines": "Progress Watch run",
     "groklab.figures": "DOUBLE FIGURES SINGLE attention_picture circuit_strengths embedding_circle for_print "
     "grokking_survival iso_logit logit_cosines neuron_picture phases_curves printed progress_measures simulation "
@@ -26,24 +27,27 @@ PUBLIC = {
     "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.handbook": "",
-    "groklab.measures": "Labels Measure View built_in fitting gini masked_mean measure measured",
-    "groklab.models": "Inputs MLP MLPSettings Model ModelSettings Transformer TransformerSettings answer_logits "
-    "answer_neurons build first_scores named_parameters skeleton with_parameters",
+    "groklab.measures": "Labels Langevin Measure Table View built_in fitting gini learning_coefficients masked_mean "
+    "measure measured on_request outline_of view_of",
+    "groklab.models": "Inputs Learner LearnerSettings Linear LinearSettings MLP MLPSettings Model ModelSettings "
+    "Transformer TransformerSettings answer_logits answer_neurons build first_scores named_parameters skeleton "
+    "with_parameters",
     "groklab.report": "Panel accuracy_curves curves excluded_curves final_spectra loss_curves margin_curves "
     "matrix_norm_curves mirror_curves panels restricted_curves sparsity_curves spectra sum_of_squares_curves "
     "trig_share_curves write_page",
     "groklab.serve": "Application Site is_loopback listen prepared run url_of",
-    "groklab.store": "BatchWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
-    "groklab.studies": "Experiment Scale Study catalogue experiment find named nanda papers varma",
+    "groklab.store": "BatchWriter DerivedWriter Folder Kept Manifest Reader Saved Variable begun keep provenance",
+    "groklab.studies": "Experiment Scale Study catalogue experiment find forum named nanda papers varma",
     "groklab.studies.nanda": "mainline",
     "groklab.sweeps": "read",
-    "groklab.tasks": "GroupStructure Operation Split SplitSettings Task TaskSettings catalogue find_operation "
-    "operations parse_task",
+    "groklab.tasks": "DigitsSettings GroupStructure Operation Problem ProblemSettings Samples SamplesSettings "
+    "SequenceSettings SequenceTask Split SplitSettings SubsequencesSettings Task TaskSettings TrigramsSettings "
+    "catalogue find_operation operations parse_task problem_of",
     "groklab.theory": "Allocation Circuits CriticalSize Efficiency Estimate Phases Points Problem Scaling Speeds "
     "Trajectories allocate closed_ratio critical_size minimise phases recorded_steps scale simulate",
     "groklab.tracking": "Curves TensorBoard Tracker WandB chosen tracked",
-    "groklab.training": "Batch Doing OptimiserSettings Run Schedule Status StopSettings Tick Trainer Watcher plan "
-    "with_parents",
+    "groklab.training": "Batch Doing Fork Intervention OptimiserSettings Run Schedule Status StopSettings Tick Trainer "
+    "Watcher plan with_parents",
 }
 
 

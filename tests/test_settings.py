@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from groklab.errors import Mistake
 from groklab.models import MLPSettings, TransformerSettings
-from groklab.settings import Settings, differences
+from groklab.settings import LATER, Settings, differences
+from groklab.studies.nanda.mainline import setting
+from groklab.studies.varma.hysteresis import hysteresis
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training import OptimiserSettings, Run, Schedule, StopSettings
 
@@ -156,8 +159,10 @@ OTHER: dict[str, Any] = {
     "stop.after_grokking": 3,
     "stop.seconds": 3,
     "key_frequencies": "1 2",
+    "extra_measures": ("learning_coefficient",),
+    "intervention": None,
 }
-BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start")]
+BY_ITSELF = [path for path in OTHER if path not in ("split.size", "split.indices", "start", "intervention")]
 
 
 def test_every_field_of_a_run_is_in_the_table_above() -> None:
@@ -186,6 +191,31 @@ def test_a_digest_is_the_same_in_every_process_and_version() -> None:
     text = b'{"every":100,"growth":1.25,"kind":"Schedule"}'
     assert Schedule().digest == hashlib.sha256(text).hexdigest()[:16]
     assert Schedule(growth=2).digest == Schedule(growth=2.0).digest
+
+
+def test_the_digests_of_runs_that_stores_hold_have_not_changed() -> None:
+    laptop, paper = setting("laptop", 8), setting("paper", 0)
+    runs = (Run(), Run(start=Run(seed=5)), laptop, paper, hysteresis("laptop", 1).runs[1])
+    digests = ["219e23fdfcf12cb3", "39380f6db1c78212", "5afe7bc0324fbba1", "e0cb5dd267c4edfc", "0ac27834de092184"]
+    assert [run.digest for run in runs] == digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown(Settings):
+    old: int = 1
+    new: int | None = field(default=None, metadata=LATER)
+
+
+def test_a_field_that_came_later_is_there_only_where_it_says_something() -> None:
+    before = hashlib.sha256(b'{"kind":"Grown","old":1}').hexdigest()[:16]
+    assert Grown().digest == before != Grown(new=0).digest != Grown(new=2).digest
+    assert Grown(new=0).to_json() == {"kind": "Grown", "old": 1, "new": 0}
+    for one in (Grown(old=3), Grown(new=2)):
+        assert Settings.from_json(one.to_json()) == one
+        assert one.flat() == {"old": one.old, "new": one.new}
+    assert Grown().flat(whole=False) == {"old": 1}
+    assert Grown(new=2).flat(whole=False) == {"old": 1, "new": 2}
+    assert differences(Grown(), Grown(new=2)) == ["new: None -> 2"]
 
 
 @pytest.mark.parametrize(

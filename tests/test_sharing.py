@@ -1,6 +1,7 @@
 """Several processes train one study in this engine's way: each batch by one, and the dataset is the same."""
 
 import io
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from rich.console import Console
 
+import derived_study
 import groklab as gl
 from everything import assert_same, everything
 from few_measures import take_few
@@ -20,9 +23,9 @@ from groklab.engines import Progress, preparing
 from groklab.engines.preparing import prepare
 from groklab.models import TransformerSettings
 from groklab.store import BatchWriter, Folder
-from groklab.studies import Study
+from groklab.studies import Study, catalogue
 from groklab.tasks import SplitSettings, TaskSettings
-from groklab.training import Run, Schedule
+from groklab.training import Intervention, Run, Schedule
 
 PARENTS = tuple(
     Run(
@@ -91,8 +94,8 @@ def test_two_processes_share_a_study(alone: dict[str, np.ndarray], tmp_path: Pat
 class Held:
     """A batch that this test holds until it is waited for."""
 
-    def __init__(self, folder: Path, number: int) -> None:
-        prepared = prepare(STUDY, folder)
+    def __init__(self, folder: Path, number: int, study: Study = STUDY) -> None:
+        prepared = prepare(study, folder)
         self.store = Folder(folder, prepared.manifest)
         name = next(batch.name for batch in prepared.batches if number in batch.members)
         self.writer: BatchWriter = self.store.batch(name, [], {})
@@ -114,6 +117,75 @@ def test_what_another_holds_is_waited_for_and_taken_over(alone: dict[str, np.nda
     assert first.done == sum(run.steps for number, run in enumerate(STUDY.runs) if number not in (0, 4))
     assert first.holder.startswith("process ")
     assert_same(everything(tmp_path / "store"), alone)
+
+
+def test_a_fork_waits_until_its_reference_is_measured(tmp_path: Path) -> None:
+    """When it is changed may be read off what is measured once the reference has ended."""
+    reference = PARENTS[0]
+    fork = replace(reference, intervention=Intervention(change="decay", at=1000))
+    study = Study(name="test/forks", scale="laptop", runs=(reference, fork))
+
+    def stop(progress: Progress) -> None:
+        if progress.doing == "measuring":
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        gl.run(study, tmp_path / "store", watch=stop)
+    states = [status.state for status in gl.open(tmp_path / "store").statuses]
+    assert states == ["finished", "waiting"]
+    held = Held(tmp_path / "store", 0, study)
+    record = gl.run(study, tmp_path / "store", watch=held)
+    assert [progress.done for progress in held.waited] == [reference.steps] * 2
+    assert [status.state for status in record.statuses] == ["finished"] * 2
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study that derives something is known."""
+    monkeypatch.setitem(catalogue(), derived_study.NAME, derived_study.experiment())
+
+
+@pytest.mark.usefixtures("known")
+def test_what_another_derives_is_waited_for(tmp_path: Path) -> None:
+    """Held until it is waited for the second time, and not derived twice."""
+    gl.run(derived_study.STUDY, tmp_path / "store")
+    derived = gl.open(tmp_path / "store").derived()
+    shutil.rmtree(tmp_path / "store" / "derived")
+    store = Folder(tmp_path / "store", gl.open(tmp_path / "store")._reader.manifest)
+    writer, waited = store.derived(), list[Progress]()
+
+    def watch(progress: Progress) -> None:
+        if progress.doing == "waiting":
+            waited.append(progress)
+            if len(waited) == 2:
+                writer.commit(derived)
+                store.close()
+
+    record = gl.run(derived_study.STUDY, tmp_path / "store", watch=watch)
+    assert waited[0].holder.startswith("process ")
+    xr.testing.assert_identical(record.derived(), derived)
+    assert not any(progress.doing == "measuring" for progress in waited)
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_derived_outlives_an_interruption(asked: signal.Signals, tmp_path: Path) -> None:
+    """Asked for while it is computed, it ends at once, leaves nothing, and the next one computes it anew."""
+    record = gl.run(derived_study.STUDY, tmp_path / "store")
+    derived = record.derived()
+    shutil.rmtree(tmp_path / "store" / "derived")
+
+    def disturbed(record: gl.Record) -> xr.Dataset:
+        signal.raise_signal(asked)
+        raise AssertionError("it went on")
+
+    catalogue()[derived_study.NAME] = derived_study.experiment(disturbed)
+    with pytest.raises(KeyboardInterrupt):
+        gl.run(derived_study.STUDY, tmp_path / "store")
+    with pytest.raises(gl.Mistake, match="nothing computed of its networks together"):
+        record.derived()
+    catalogue()[derived_study.NAME] = derived_study.experiment()
+    xr.testing.assert_identical(gl.run(derived_study.STUDY, tmp_path / "store").derived(), derived)
 
 
 def test_whoever_waits_can_be_interrupted(tmp_path: Path) -> None:

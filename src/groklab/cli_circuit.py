@@ -65,7 +65,7 @@ def export(folder: Place, run: int, step: int | None, layout: str, out: Path) ->
     model = record.model(run, -1 if step is None else step)
     from groklab.models.weight_files import save_weights
 
-    return save_weights(model, out, layout=layout, task=record.task(run).name)
+    return save_weights(model, out, layout=layout, task=record.problem(run).name)
 
 
 def _of_file(path: Path, task: str | None) -> "Circuit":

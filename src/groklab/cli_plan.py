@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from groklab.engines.estimate import BatchEstimate, Estimate, Known
     from groklab.engines.precision import Precision
     from groklab.engines.preparing import Prepared
-    from groklab.models import ModelSettings
+    from groklab.models import LearnerSettings
     from groklab.store.place import Place
 
     Planned = tuple[Study, Place]
@@ -129,7 +129,7 @@ def _show(study: Study, place: "Place", estimate: "Estimate", console: Console) 
     left = [batch for batch in estimate.batches if batch.left]
     runs = sum(batch.shape.runs for batch in estimate.batches)
     title = f"{study.name}, {study.scale} scale: {_several(runs, 'run')} in {_several(len(estimate.batches), 'batch')}"
-    if not left:
+    if not left and not estimate.derivation:
         console.print(Text(f"{title}; nothing is left to do, {place} has them all"), soft_wrap=True)
         return
     table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
@@ -147,7 +147,7 @@ def _show(study: Study, place: "Place", estimate: "Estimate", console: Console) 
 
 def _rows(left: "Sequence[BatchEstimate]", estimate: "Estimate") -> list[tuple[str, ...]]:
     """A row for all batches that are alike."""
-    from groklab.tasks import Task
+    from groklab.tasks import problem_of
 
     counts = Counter((batch.shape, batch.steps, batch.memory, batch.seconds) for batch in left)
     rows: list[tuple[str, ...]] = []
@@ -156,7 +156,7 @@ def _rows(left: "Sequence[BatchEstimate]", estimate: "Estimate") -> list[tuple[s
             (
                 f"{count:,}",
                 f"{shape.runs}",
-                Task.of(shape.like.task).name,
+                problem_of(shape.like.task).name,
                 _network(shape.like.model),
                 f"{shape.examples:,}",
                 f"{steps:,}",
@@ -187,6 +187,8 @@ def _lines(estimate: "Estimate", left: "Sequence[BatchEstimate]") -> list[str]:
             f"measured were {known} of {len(shapes)} shapes, a second or two each; the others' time and memory follow "
             "from their arithmetic"
         )
+    if estimate.derivation:
+        lines.append("then the study computes something of its networks together, which takes time besides")
     lines.append(
         f"memory: up to {decimal(estimate.memory)} for a batch; storage: {decimal(estimate.storage)} once all is done, "
         "before compression (both predicted)"
@@ -198,11 +200,17 @@ def _several(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 'es' if what.endswith('ch') else 's'}"
 
 
-def _network(model: "ModelSettings") -> str:
-    layers = getattr(model, "layers", None)
-    if layers is None:
-        return f"MLP, {model.d_mlp} neurons"
-    return f"{layers} layer{'s' * (layers > 1)}, width {getattr(model, 'd_model', 0)}, {model.d_mlp} neurons"
+def _network(model: "LearnerSettings") -> str:
+    from groklab.models import LinearSettings, TransformerSettings
+
+    match model:
+        case LinearSettings():
+            return "linear model"
+        case TransformerSettings():
+            size = f"{model.d_mlp} neurons" if model.d_mlp else "attention only"
+            return f"{model.layers} layer{'s' * (model.layers > 1)}, width {model.d_model}, {size}"
+        case _:
+            return f"MLP, {model.d_mlp} neurons"
 
 
 def _duration(seconds: float) -> str:

@@ -9,10 +9,10 @@ import xarray as xr
 from jaxtyping import Bool, Int
 
 from groklab.errors import Mistake, unknown
-from groklab.measures import Measure, built_in
+from groklab.measures import Measure, built_in, on_request
 from groklab.store import Reader
 from groklab.training.afterwards import KEY_FREQUENCY, Networks, attributes, evaluate, last_kept
-from groklab.training.applicable import applicable
+from groklab.training.applicable import fitting_to
 from groklab.training.settings import Run
 
 Wanted = str | Measure | Callable[..., Any]
@@ -49,7 +49,7 @@ def kept_measures(
     parts: list[xr.Dataset] = []
     fitted: set[str] = set()
     for numbers, networks in asked.values():
-        fitting, coordinates = applicable(networks.runs[0], measures)
+        fitting, coordinates = fitting_to(networks.runs[0], measures)
         fitted |= {measure.name for measure in fitting}
         chosen = networks if steps is None else _at(networks, steps)
         if fitting and len(chosen.steps):
@@ -64,7 +64,7 @@ def kept_measures(
 
 def _chosen(wanted: Iterable[Wanted] | Wanted) -> tuple[Measure, ...]:
     each = [wanted] if isinstance(wanted, str | Measure) or callable(wanted) else wanted
-    known = {measure.name: measure for measure in built_in()}
+    known = {measure.name: measure for measure in (*built_in(), *on_request())}
     for one in each:
         if isinstance(one, str) and one not in known:
             raise unknown("measure", one, known)

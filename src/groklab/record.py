@@ -14,7 +14,7 @@ from groklab.findings import Analysis, not_run
 from groklab.settings import Settings
 from groklab.store import Kept, Reader, keep
 from groklab.store.place import Place
-from groklab.tasks import Split, Task
+from groklab.tasks import Problem, Split, Task, problem_of
 from groklab.training.milestones import first_step, grokked, memorised
 from groklab.training.settings import Run
 from groklab.training.status import Status
@@ -32,9 +32,11 @@ COORDINATES = {
     "matrix": ("1", "name of a parameter array"),
     "reading": ("1", "which functions of the logits restricted loss keeps"),
     "part": ("1", "pairs that a mean goes over"),
+    "digit": ("1", "power of ten that a digit of the sum stands for"),
+    "head": ("1", "layer and number of an attention head"),
     "seed": ("1", "seed of the run's initial weights"),
     "task": ("1", "operation and modulus"),
-    "train_size": ("1", "pairs trained on"),
+    "train_size": ("1", "pairs, sequences or samples trained on; 0 where every step draws new ones"),
     "weight_decay": ("1", "strength of the weight decay"),
     "learning_rate": ("1", "step size after warm-up"),
     "digest": ("1", "digest of the run's settings"),
@@ -119,21 +121,41 @@ class Record:
         at = None if steps is None else list(steps)
         return _with_units(kept_measures(self._reader, self.runs, measures, key, numbers, at))
 
+    def derived(self) -> xr.Dataset:
+        """What the study computed of its networks together, once all had ended (`Experiment.derived`).
+
+        Raises `Mistake` where nothing was.
+        """
+        found = self._reader.derived()
+        if found is None:
+            raise Mistake(f"{self.path} has nothing computed of its networks together; {self._derives()}")
+        return found
+
     def steps(self, run: int = 0) -> list[int]:
         """The steps whose weights were kept."""
         return self._reader.checkpoint_steps(self._number(run))
 
     def model(self, run: int = 0, step: int = -1) -> "Model":
-        """The network of a run after a step, -1 for the last kept. Raises `Mistake` for a step that was not kept."""
-        from groklab.models import skeleton, with_parameters
+        """The network of a run after a step, -1 for the last kept.
 
-        settings, task = self.runs[self._number(run)].model, self.task(run)
+        Raises `Mistake` for a step that was not kept, and for the linear model, which is no network.
+        """
+        from groklab.models import skeleton, with_parameters
+        from groklab.models.settings import LinearSettings
+
+        settings, task = self.runs[self._number(run)].model, self.problem(run)
+        if isinstance(settings, LinearSettings):
+            raise Mistake(f"run {run} is the linear model, no network; its weights are measured: see metrics()")
         outline = skeleton(settings, task.vocabulary, task.length)
         return with_parameters(outline, self._reader.checkpoint(self._number(run), step))
 
     def task(self, run: int = 0) -> Task:
-        """What a run learns."""
+        """The operation's table that a run learns. Raises `Mistake` where it learns something else: see `problem`."""
         return Task.of(self.runs[self._number(run)].task)
+
+    def problem(self, run: int = 0) -> Problem:
+        """What a run learns, be it an operation's table, a sequence task or the samples of the linear model."""
+        return problem_of(self.runs[self._number(run)].task)
 
     def split(self, run: int = 0) -> Split:
         """Which pairs a run was trained on, with which labels."""
@@ -187,6 +209,9 @@ class Record:
         missing = _missing(self.metrics(), experiment.reads)
         if missing:
             return _undecided(experiment, self.scale, f"not measured: {', '.join(missing)}")
+        if experiment.derived is not None and self._reader.derived() is None:
+            what = "what is computed of the networks together is not there"
+            return _undecided(experiment, self.scale, f"{what}; {self._derives()}")
         return experiment.analysis(self)
 
     def findings(self) -> "tuple[Finding, ...]":
@@ -203,6 +228,13 @@ class Record:
         """
         return keep(self._reader, Path(path), self._read_by_analysis() if only is None else only, every)
 
+    def _derives(self) -> str:
+        """What to do where nothing was computed of the networks together."""
+        experiment = self._experiment()
+        if experiment is None or experiment.derived is None:
+            return f"{self.study} is not a study that does so"
+        return "go on with its run, which does so once all runs have ended"
+
     def _experiment(self) -> "Experiment | None":
         # Studies read records, and are many: they are looked up only when asked for.
         from groklab.studies.study import catalogue
@@ -217,6 +249,8 @@ class Record:
         if missing:
             wanted = f"{self.path} has no {', '.join(missing)}, which {self.study} reads"
             raise Mistake(f"{wanted}; go on with its run first, or say what to keep with --only")
+        if experiment.derived is not None:
+            self.derived()
         return [*experiment.reads, *(name for name in TABLE if name in metrics)]
 
     def _metas(self) -> list[tuple[Sequence[int], Mapping[str, Any]]]:

@@ -16,6 +16,10 @@ from typing import Any, ClassVar, Self
 
 from groklab.errors import Mistake, unknown
 
+LATER: Mapping[str, bool] = types.MappingProxyType({"later": True})
+"""The metadata of a field that came when there were stores already: at its default it stays out of JSON and digest, so
+that settings from before are still themselves."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -27,8 +31,11 @@ class Settings:
         Settings.kinds[cls.__name__] = cls
 
     def to_json(self) -> dict[str, Any]:
-        """These settings as plain JSON values, fields in order, each class under the key `kind`."""
-        fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        """These settings as plain JSON values, fields in order, each class under the key `kind`.
+
+        A field marked `LATER` is left out where it has its default.
+        """
+        fields = {f.name: _plain(value) for f in dataclasses.fields(self) if _said(f, value := getattr(self, f.name))}
         return {"kind": type(self).__name__} | fields
 
     @staticmethod
@@ -50,14 +57,17 @@ class Settings:
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def flat(self) -> dict[str, Any]:
-        """Every single value under its dotted path, such as `optimiser.weight_decay`."""
+    def flat(self, *, whole: bool = True) -> dict[str, Any]:
+        """Every single value under its dotted path, such as `optimiser.weight_decay`.
+
+        Without `whole`, those values are left out that the JSON leaves out.
+        """
         out: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Settings):
-                out |= {f"{field.name}.{path}": inner for path, inner in value.flat().items()}
-            else:
+                out |= {f"{field.name}.{path}": inner for path, inner in value.flat(whole=whole).items()}
+            elif whole or _said(field, value):
                 out[field.name] = value
         return out
 
@@ -187,6 +197,11 @@ def _accept(value: Any, wanted: Any) -> tuple[bool, Any]:
     if wanted is int and isinstance(value, bool):
         return False, value
     return isinstance(value, wanted), value
+
+
+def _said(field: "dataclasses.Field[Any]", value: Any) -> bool:
+    """Whether the JSON has the field."""
+    return field.metadata != LATER or value != field.default
 
 
 def _plain(value: Any) -> Any:

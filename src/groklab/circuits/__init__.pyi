@@ -1,8 +1,12 @@
 from .ablations import Ablation as Ablation
 from .ablations import Null as Null
+from .alignment import align as align
+from .alignment import cosine as cosine
+from .alignment import shuffled as shuffled
 from .basis import Basis as Basis
 from .circuit import Circuit as Circuit
 from .drawing import figures as figures
+from .line import on_the_line as on_the_line
 from .neurons import neuron_spectra as neuron_spectra
 from .projections import cosine_coefficients as cosine_coefficients
 from .projections import keep_products as keep_products

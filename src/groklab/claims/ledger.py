@@ -22,7 +22,7 @@ SCALES = ("paper", "laptop", "simulation")
 """Scales by weight: the first at which a claim was tested says how it stands."""
 UNTESTED: tuple[Verdict, ...] = GROUPS["What is unknown"]
 TITLES = {"forum": "Questions around the papers: the forum post and its readers"}
-"""Groups of studies that have no study yet."""
+"""Groups of studies that are no paper's and come last, as they are called while they have no study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def entries() -> tuple[Entry, ...]:
         for name, (claims, to_do) in group.items()
         for claim in claims
     ]
-    order = [*papers(), *TITLES]
+    order = [*(paper for paper in papers() if paper not in TITLES), *TITLES]
     return tuple(sorted(found, key=lambda entry: order.index(entry.paper) if entry.paper in order else len(order)))
 
 

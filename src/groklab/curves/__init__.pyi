@@ -1,5 +1,6 @@
 from .curve import Curve as Curve
 from .curve import running_median as running_median
+from .energy import spectral_energy as spectral_energy
 from .growth import Growth as Growth
 from .growth import growth_laws as growth_laws
 from .intervals import Estimate as Estimate

@@ -8,9 +8,10 @@ import jax
 
 from groklab.engines.compilations import keep_compilations
 from groklab.engines.completing import complete, variables_of
+from groklab.engines.forking import forks
 from groklab.engines.precision import Precision, multiplying
 from groklab.measures import Measure
-from groklab.models import Model
+from groklab.models import Learner
 from groklab.record import Record
 from groklab.store import BatchWriter, Folder, Reader, provenance
 from groklab.training import Batch, Run, Trainer, Watcher
@@ -63,6 +64,7 @@ def train_batch(
                 watch=watch,
                 interrupted=asked,
                 commit_seconds=commit_seconds,
+                forks=forks(batch, Record(place), runs),
             )
             trainer.train()
             if interrupted():
@@ -71,7 +73,7 @@ def train_batch(
         writer.compact()
 
 
-def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
+def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Learner]:
     """The networks a batch starts from: drawn from the seeds, or the final ones of the runs named."""
     return [
         initial_model(run) if run.start is None else record.model(runs.index(run.start), step=-1) for run in batch.runs
@@ -79,8 +81,8 @@ def starts(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Model]:
 
 
 def parents(batch: Batch, runs: tuple[Run, ...], batches: Sequence[Batch]) -> tuple[str, ...]:
-    """The batches with the runs that those of a batch start from, by name."""
-    wanted = {runs.index(run.start) for run in batch.runs if run.start is not None}
+    """The batches that must be done with before a batch begins, by name: those of its runs' parents."""
+    wanted = {runs.index(parent) for run in batch.runs for parent in run.parents}
     return tuple(other.name for other in batches if wanted & set(other.members))
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from groklab.measures import Measure
 from groklab.models import named_parameters
-from groklab.tasks import Split, Task
+from groklab.tasks import problem_of
 from groklab.training import Batch
 from groklab.training.afterwards import Networks, at_once, evaluate
 from groklab.training.backend import backend
-from groklab.training.state import data_of, initial_model, initial_state, take
+from groklab.training.problem_data import batch_data, seen_at
+from groklab.training.state import initial_model, initial_state, take
 from groklab.training.step import measuring
 
 SECONDS = 0.6
@@ -38,12 +39,13 @@ def calibrate(batch: Batch, measures: tuple[Measure, ...], seconds: float = SECO
     `measures` are those that fit its runs.
     """
     run, rows = batch.runs[0], np.arange(len(batch.runs))
-    task = Task.of(run.task)
+    task = problem_of(run.task)
     models = [initial_model(one) for one in batch.runs]
     advance = backend(run, task).advance
     measure = measuring(task, tuple(one for one in measures if not one.afterwards))
     state = take(initial_state(batch.runs, models), rows)
-    data = take(data_of(batch.runs, [Split.of(task, one.split, one.data_seed) for one in batch.runs]), rows)
+    data = take(batch_data(batch.runs), rows)
+    seen = seen_at(data.table, np.zeros(len(rows), np.int32))
 
     def steps(count: int) -> None:
         nonlocal state
@@ -51,7 +53,7 @@ def calibrate(batch: Batch, measures: tuple[Measure, ...], seconds: float = SECO
 
     def logged(count: int) -> None:
         for _ in range(count):
-            measure(state.model, data.table).get()
+            measure(state.model, seen).get()
 
     return Rate(
         step=_seconds_each(steps, seconds),

@@ -12,6 +12,7 @@ import numpy as np
 
 from groklab.engines.calibration import Rate, calibrate
 from groklab.engines.compilations import keep_compilations
+from groklab.engines.deriving import underived
 from groklab.engines.left import Left, left_of
 from groklab.engines.precision import Precision, multiplying
 from groklab.engines.shapes import Shape, between, to_measure
@@ -19,6 +20,7 @@ from groklab.machine import cores, processor
 from groklab.measures import Measure
 from groklab.store import Reader, begun
 from groklab.store.place import Place
+from groklab.tasks import problem_of
 from groklab.training import Batch, Run
 from groklab.training.applicable import applicable
 from groklab.training.memory import demand
@@ -50,7 +52,7 @@ class BatchEstimate:
     storage: int
     """Bytes that it takes in the store once it is done, predicted before compression."""
     after: tuple[str, ...]
-    """Batches whose networks its runs start from."""
+    """Batches that must be done with before it begins."""
 
     @property
     def left(self) -> bool:
@@ -74,6 +76,8 @@ class Estimate:
     """The machine's processor."""
     cores: int
     """Its cores that this process may use."""
+    derivation: bool = False
+    """Whether something is still to be computed of all networks together; what that takes is not in the numbers."""
     load: float | None
     """Threads that wanted a core over the minute before, as the system says; nothing where it does not."""
 
@@ -101,7 +105,7 @@ class Estimate:
         """Hours with so many workers, each as fast as this machine and with one batch at a time.
 
         The longest batch that can be begun is begun first, by the worker that is free first; a batch waits for those
-        that it starts from.
+        that it needs first.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
@@ -122,7 +126,7 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         whole = {name: getattr(self, name) for name in ("run_steps", "run_steps_done", "seconds", "memory", "storage")}
-        machine = {name: getattr(self, name) for name in ("device", "processor", "cores", "load")}
+        machine = {name: getattr(self, name) for name in ("device", "processor", "cores", "load", "derivation")}
         rows = [
             {
                 "name": batch.name,
@@ -183,14 +187,14 @@ def estimate(
         device=jax.devices()[0].device_kind,
         processor=processor(),
         cores=cores(),
+        derivation=underived(prepared.manifest.study, reader),
         load=load,
     )
 
 
 def words(batch: Batch) -> str:
     """A batch in a few words."""
-    task = batch.runs[0].task
-    return f"{len(batch.runs)} run{'s' * (len(batch.runs) > 1)} of {task.operation}:{task.modulus}"
+    return f"{len(batch.runs)} run{'s' * (len(batch.runs) > 1)} of {problem_of(batch.runs[0].task).name}"
 
 
 def _of(
@@ -221,7 +225,7 @@ def _of(
         seconds=seconds,
         memory=memory,
         storage=stored(batch, measures, coordinates),
-        after=tuple(sorted({parents[run.start] for run in batch.runs if run.start is not None})),
+        after=tuple(sorted({parents[parent] for run in batch.runs for parent in run.parents})),
     )
 
 

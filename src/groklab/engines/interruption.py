@@ -16,6 +16,19 @@ DETACHED = "detached"
 
 
 @contextmanager
+def interrupted_at_once() -> Generator[None]:
+    """Has SIGTERM raise `KeyboardInterrupt` as Ctrl-C does, where there is nothing to commit. In the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+@contextmanager
 def interruptions() -> Generator[Callable[[], bool]]:
     """Gives a function that says whether an interruption was asked for.
 

@@ -26,7 +26,7 @@ class Left:
     """Seconds that it was trained so far."""
 
     def __bool__(self) -> bool:
-        return self.steps > 0 or self.networks > 0
+        return self.runs > 0 or self.networks > 0
 
 
 def left_of(batch: Batch, reader: Reader | None, measures: Iterable[Measure]) -> Left:

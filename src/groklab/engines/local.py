@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from groklab.engines.batches import parents, train_batch
-from groklab.engines.interruption import interruptions
+from groklab.engines.deriving import derive, underived
+from groklab.engines.interruption import interrupted_at_once, interruptions
 from groklab.engines.left import left_of
 from groklab.engines.precision import Precision, multiplying
 from groklab.engines.preparing import Prepared, prepare
 from groklab.engines.progress import Watch
-from groklab.engines.standing import ended, standing
+from groklab.engines.standing import standing
 from groklab.engines.telling import Teller
 from groklab.errors import Taken
 from groklab.measures import Measure
@@ -42,56 +44,74 @@ def train_here(
 ) -> Record:
     """Trains a study in this process; see `groklab.run`.
 
-    A batch that another process holds is left for later. When only such are left, or such that start from them, it
+    A batch that another process holds is left for later. When only such are left, or such that need them first, it
     waits, and takes over what is given back or expires.
     """
     with multiplying(precision):
         prepared = prepare(study, place, measures, memory)
-        with Folder(place, prepared.manifest) as folder, interruptions() as interrupted:
+        train = partial(train_batch, commit_seconds=commit_seconds, precision=precision, trackers=trackers)
+        with Folder(place, prepared.manifest) as folder:
             batches = planned(prepared.runs, folder.manifest.batches)
-            told, left, pause = Teller(batches, watch), list(batches), LOOKING[0]
-            after = {batch.name: parents(batch, prepared.runs, batches) for batch in batches}
-            over = set[str]()
-            while left:
-                before, holder = len(left), ""
-                for batch in list(left):
-                    if not _may_begin(after[batch.name], Reader(place), over):
-                        continue
-                    if _finished(batch, Reader(place), prepared):
-                        told.batch(batch)(standing(Reader(place), batch))
-                        left.remove(batch)
-                        continue
-                    try:
-                        train_batch(
-                            batch,
-                            folder,
-                            prepared.runs,
-                            prepared.measures,
-                            prepared.own,
-                            watch=told.batch(batch),
-                            interrupted=interrupted,
-                            commit_seconds=commit_seconds,
-                            precision=precision,
-                            trackers=trackers,
-                        )
-                    except Taken as taken:
-                        holder = taken.holder
-                        told.stands(batch, standing(Reader(place), batch))
-                    else:
-                        left.remove(batch)
-                if left and len(left) == before:
-                    told.waits(holder)
-                    _wait(pause, interrupted)
-                    pause = min(2 * pause, LOOKING[1])
-                else:
-                    pause = LOOKING[0]
+            told = Teller(batches, watch)
+            with interruptions() as interrupted:
+                _train_all(batches, folder, prepared, told, interrupted, train)
+                if interrupted() and underived(study.name, Reader(place)):
+                    raise KeyboardInterrupt
+            with interrupted_at_once():
+                _derive(folder, told)
     return Record(place)
 
 
-def _may_begin(after: Iterable[str], reader: Reader, over: set[str]) -> bool:
-    """Whether all batches that one starts from have ended; `over` remembers those that have."""
-    over.update(name for name in after if name not in over and ended(reader, name))
-    return over.issuperset(after)
+def _train_all(
+    batches: Sequence[Batch],
+    folder: Folder,
+    prepared: Prepared,
+    told: Teller,
+    interrupted: Callable[[], bool],
+    train: Callable[..., None],
+) -> None:
+    """Has every batch trained and measured, here or by others, each after those that it needs."""
+    place, left, pause = folder.path, list(batches), LOOKING[0]
+    after = {batch.name: set(parents(batch, prepared.runs, batches)) for batch in batches}
+    while left:
+        before, holder = len(left), ""
+        for batch in list(left):
+            if not after[batch.name].isdisjoint(one.name for one in left):
+                continue
+            if _finished(batch, Reader(place), prepared):
+                told.batch(batch)(standing(Reader(place), batch))
+                left.remove(batch)
+                continue
+            tell = told.batch(batch)
+            try:
+                train(
+                    batch, folder, prepared.runs, prepared.measures, prepared.own, watch=tell, interrupted=interrupted
+                )
+            except Taken as taken:
+                holder = taken.holder
+                told.stands(batch, standing(Reader(place), batch))
+            else:
+                left.remove(batch)
+        if left and len(left) == before:
+            told.waits(holder)
+            _wait(pause, interrupted)
+            pause = min(2 * pause, LOOKING[1])
+        else:
+            pause = LOOKING[0]
+
+
+def _derive(folder: Folder, told: Teller) -> None:
+    """Derives what the study asks for, or waits until another process has."""
+    pause = LOOKING[0]
+    while True:
+        try:
+            derive(folder, told.derives)
+        except Taken as taken:
+            told.waits(taken.holder)
+            time.sleep(pause)
+            pause = min(2 * pause, LOOKING[1])
+        else:
+            return
 
 
 def _finished(batch: Batch, reader: Reader, prepared: Prepared) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from groklab.errors import Mistake, StoreError
-from groklab.measures import Measure, built_in
+from groklab.measures import Measure, built_in, on_request
 from groklab.measures.own import TAKEN
 from groklab.record import Record
 from groklab.store import Reader
@@ -16,7 +16,7 @@ def own_measures(given: Iterable[Callable[..., Any] | Measure]) -> tuple[Measure
         raise Mistake(f"measures takes a list of functions, [f], not {given!r}")
     own = tuple(Measure.of(one) for one in given)
     names = [measure.name for measure in own]
-    taken = TAKEN | {measure.name for measure in built_in()}
+    taken = TAKEN | {measure.name for measure in (*built_in(), *on_request())}
     for name in names:
         if name in taken or not name.isidentifier():
             raise Mistake(f"a measure of your own cannot be called {name!r}: give it a name that is free")

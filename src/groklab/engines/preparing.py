@@ -13,11 +13,12 @@ from groklab.record import Record
 from groklab.store import Manifest, Reader, begun
 from groklab.store.place import Place
 from groklab.studies.study import Study
-from groklab.tasks import Split, Task
+from groklab.tasks import problem_of
 from groklab.training import Batch, Run, plan, with_parents
 from groklab.training.applicable import applicable
 from groklab.training.memory import largest
 from groklab.training.plan import planned
+from groklab.training.train_size import train_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Prepared:
     """A study before its training."""
 
     runs: tuple[Run, ...]
-    """Every run once, each after the one it starts from."""
+    """Every run once, each after its parents."""
     batches: tuple[Batch, ...]
     """Its batches, parents first; those of the store where it was begun."""
     measures: tuple[Measure, ...]
@@ -82,10 +83,10 @@ def every_measure(own: tuple[Measure, ...]) -> tuple[Measure, ...]:
 
 def labels(runs: tuple[Run, ...]) -> dict[str, list[object]]:
     """What the dataset says of each run."""
-    sizes = [len(Split.of(Task.of(run.task), run.split, run.data_seed).train) for run in runs]
+    sizes = [train_size(run) for run in runs]
     return {
         "seed": [run.seed for run in runs],
-        "task": [Task.of(run.task).name for run in runs],
+        "task": [problem_of(run.task).name for run in runs],
         "train_size": list(sizes),
         "weight_decay": [run.optimiser.weight_decay for run in runs],
         "learning_rate": [run.optimiser.learning_rate for run in runs],

@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from groklab.models import TransformerSettings
-from groklab.tasks import Split, Task
+from groklab.models import LinearSettings, TransformerSettings
+from groklab.tasks import SequenceTask, Task, problem_of
 from groklab.training import Batch, OptimiserSettings, Run, Schedule, StopSettings
 from groklab.training.backend import backend
+from groklab.training.train_size import train_size
 
 MOST = 6
 """Shapes that are measured, unless there are more families."""
@@ -31,11 +32,12 @@ class Shape:
     def of(batch: Batch) -> "Shape":
         """The shape of a batch."""
         run = batch.runs[0]
-        sizes = [len(Split.of(Task.of(one.task), one.split, one.data_seed).train) for one in batch.runs]
+        sizes = [train_size(one) for one in batch.runs]
+        model = run.model if isinstance(run.model, LinearSettings) else replace(run.model, init_scale=1.0)
         like = replace(
             run,
             split=Run().split,
-            model=replace(run.model, init_scale=1.0),
+            model=model,
             optimiser=OptimiserSettings(name=run.optimiser.name, l1=float(run.optimiser.l1 != 0)),
             seed=0,
             steps=0,
@@ -43,6 +45,7 @@ class Shape:
             logging=Schedule(),
             checkpoints=Schedule(),
             stop=StopSettings(),
+            intervention=None,
         )
         return Shape(like=like, runs=len(batch.runs), examples=run.batch_size or max(sizes))
 
@@ -51,7 +54,7 @@ class Shape:
         """Back end, kind of network, layers: within a family time follows arithmetic."""
         model = self.like.model
         layers = model.layers if isinstance(model, TransformerSettings) else 1
-        return (backend(self.like, Task.of(self.like.task)).name, type(model).__name__, layers)
+        return (backend(self.like, problem_of(self.like.task)).name, type(model).__name__, layers)
 
     @cached_property
     def work(self) -> float:
@@ -60,8 +63,11 @@ class Shape:
 
     @cached_property
     def table(self) -> float:
-        """Operations of a forward pass of one network over its task's table, roughly: what measures cost follows it."""
-        return _forward(self.like, Task.of(self.like.task).pairs)
+        """Operations of a forward pass of one network over all that is measured, roughly: what measures cost follows.
+
+        That is its task's table, or its sequences or samples.
+        """
+        return _forward(self.like, _measured(self.like))
 
 
 def to_measure(costs: Mapping[Shape, float], known: Collection[Shape]) -> list[Shape]:
@@ -117,12 +123,23 @@ def _gap(shape: Shape, others: Collection[Shape]) -> float:
 
 def _forward(run: Run, examples: int) -> float:
     """Operations in the matrix products of a forward pass, with the constant part that one layer's shortcut has."""
-    task, model = Task.of(run.task), run.model
+    task, model = problem_of(run.task), run.model
+    if isinstance(model, LinearSettings):
+        return 2.0 * task.vocabulary
     c = task.vocabulary if model.classes is None else model.classes
     if not isinstance(model, TransformerSettings):
         return examples * (4.0 * model.d_embed * model.d_mlp + 2 * model.d_mlp * c)
     d, m, z = model.d_model, model.d_mlp, model.heads * model.head_width
-    if model.layers == 1:
+    if model.layers == 1 and isinstance(task, Task):
         constant = 2.0 * d * m * c + 2 * z * d * (m + c) + 4 * task.elements * z * (m + c)
         return constant + examples * (2.0 * m * c + 2 * d * c)
-    return examples * (task.length * model.layers * (8.0 * d * z + 4 * d * m) + 2 * d * c)
+    read = task.settings.positions if isinstance(task, SequenceTask) else 1
+    return examples * (task.length * model.layers * (8.0 * d * z + 4 * d * m) + read * 2 * d * c)
+
+
+def _measured(run: Run) -> int:
+    """Examples that a measure looks at."""
+    task = problem_of(run.task)
+    if isinstance(task, SequenceTask):
+        return task.settings.test + (task.settings.examples or run.batch_size or 0)
+    return task.pairs if isinstance(task, Task) else task.vocabulary

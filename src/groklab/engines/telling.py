@@ -28,6 +28,10 @@ class Teller:
         """Takes note of how far a batch is."""
         self._ticks[batch.name] = tick
 
+    def derives(self) -> None:
+        """Tells that something is computed of the networks together."""
+        self._watch(self.progress("measuring"))
+
     def waits(self, holder: str) -> None:
         """Tells that all that is left is in the hands of others."""
         self._watch(self.progress("waiting", holder))

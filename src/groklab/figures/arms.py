@@ -12,7 +12,7 @@ from groklab.training.settings import Run
 
 SEEDS = ("seed", "split.seed", "steps", "key_frequencies", "split.size", "split.fraction", "split.indices")
 """Settings that tell no arm from another: chance, budget, and the training set's size."""
-FOLDED = ("task.", "start.", "logging.", "checkpoints.", "stop.")
+FOLDED = ("task.", "start.", "intervention.", "logging.", "checkpoints.", "stop.")
 """Groups of settings that tell none, or are told in other words."""
 WORDS = {"optimiser.weight_decay": "decay", "split.held_out": "held out"}
 EVERY = "all networks"
@@ -85,6 +85,7 @@ def _told(run: Run, by_task: bool) -> dict[str, Any]:
     flat = run.flat()
     found |= {path: value for path, value in flat.items() if path not in SEEDS and not path.startswith(FOLDED)}
     found["start"] = "from random weights" if run.start is None else "gone on with"
+    found["intervention"] = "" if run.intervention is None else run.intervention.name
     found["split.noise"] = "wrong labels" if run.split.noise > 0 else ""
     return found
 
@@ -92,7 +93,7 @@ def _told(run: Run, by_task: bool) -> dict[str, Any]:
 def _words(path: str, value: Any) -> str:
     if path == "split.labels":
         return f"{value} labels"
-    if path in ("task", "network", "start", "split.noise"):
+    if path in ("task", "network", "start", "intervention", "split.noise"):
         return str(value)
     name = WORDS.get(path, path.rpartition(".")[2].replace("_", " "))
     if value is None or isinstance(value, bool):

@@ -27,8 +27,11 @@ def settings_tables(runs: Mapping[str, Sequence[Run]]) -> tuple[Rows, Rows]:
 
 
 def _flat(run: Run) -> dict[str, Any]:
-    """A run's settings by dotted path; of the run that it starts from only that there is one."""
-    found = {path: value for path, value in run.flat().items() if not path.startswith("start.")}
+    """A run's settings by dotted path; of the run that it starts from only that there is one.
+
+    Fields that came later are there where they say something, so that a page does not change because of one.
+    """
+    found = {path: value for path, value in run.flat(whole=False).items() if not path.startswith("start.")}
     found |= {"start": "the last weights of another run" if run.start else "random weights"}
     return {"model": type(run.model).__name__.removesuffix("Settings")} | found
 

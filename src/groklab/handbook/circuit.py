@@ -57,7 +57,7 @@ class Network:
             if all(phase.begin for phase in (phases.memorisation, phases.circuit_formation, phases.clean_up)):
                 key = one["frequency"].values[one["key_frequency"].values == 1]
                 return cls(
-                    record=record, run=run, phases=phases, modulus=record.runs[run].task.modulus, steps=steps,
+                    record=record, run=run, phases=phases, modulus=record.runs[run].table.modulus, steps=steps,
                     key=tuple(int(k) for k in key), coefficients=one["logit_cosine"].values,
                 )  # fmt: skip
         raise Mistake(f"no network of {STUDY} shows all three phases; the picture needs one")

@@ -131,7 +131,7 @@ class Planning:
         after = self.runs[0].stop.after_grokking
         ends = f" A network that groks ends {after:,} steps later, so that this is an upper bound." if after else ""
         return (
-            f"**{len(self.runs)} networks**: P = {self.runs[0].task.modulus}, {len(sizes)} training sets of "
+            f"**{len(self.runs)} networks**: P = {self.runs[0].table.modulus}, {len(sizes)} training sets of "
             f"{sizes[0]:,} to {sizes[-1]:,} pairs, {seeds} seeds of each, up to {steps:,} steps. That is "
             f"**{_power(self.run_steps)} run-steps** (optimiser steps of one network).{ends}"
         )

@@ -1,9 +1,15 @@
 from .fitting import fitting as fitting
 from .gini import gini as gini
+from .langevin import Langevin as Langevin
 from .measure import Measure as Measure
 from .measure import built_in as built_in
 from .measure import measure as measure
+from .measure import on_request as on_request
 from .own import measured as measured
+from .singular import learning_coefficients as learning_coefficients
 from .view import Labels as Labels
 from .view import View as View
 from .view import masked_mean as masked_mean
+from .viewing import Table as Table
+from .viewing import outline_of as outline_of
+from .viewing import view_of as view_of

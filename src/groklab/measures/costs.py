@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from groklab.measures.fitting import fitting
-from groklab.measures.measure import Measure, built_in
+from groklab.measures.measure import Measure, built_in, on_request
 from groklab.measures.view import Labels, View
 from groklab.models import TransformerSettings, build
 from groklab.tasks import Split, SplitSettings, Task, parse_task
@@ -32,6 +32,8 @@ SETTINGS = {
     "published": ("add:113", TransformerSettings(), 0.3),
 }
 """Task, network and share of the pairs trained on of both scales of the main setting."""
+MOMENTS = ("At every logged step", "Afterwards, at every kept step", "On request, at every kept step")
+"""When measures are taken."""
 NEEDS = {
     "group": "group",
     "key": "group, key frequencies",
@@ -39,24 +41,33 @@ NEEDS = {
     "mirrors": "mirror pairs",
     "mlp": "neurons",
     "attention": "attention",
+    "table": "an operation's table",
+    "classes": "classes",
+    "digits": "addition digit by digit",
+    "repeats": "repeated subsequences",
+    "linear": "the linear model",
 }
 
 
 def table(repeats: int = 7) -> str:
     """The table: a row a measure, those of one moment together, each with the median time of `repeats` calls."""
-    timed = {scale: times(scale, built_in(), repeats) for scale in SETTINGS}
+    every = (*built_in(), *on_request())
+    timed = {scale: times(scale, every, repeats) for scale in SETTINGS}
     head = (
         "| name | what it is | unit | dimensions | needs | " + " | ".join(f"ms, {scale}" for scale in SETTINGS) + " |"
     )
     lines: list[str] = []
-    for afterwards, title in ((False, "At every logged step"), (True, "Afterwards, at every kept step")):
-        chosen = [one for one in built_in() if one.afterwards == afterwards]
-        lines += [f"### {title}\n", head, "|---" * (5 + len(SETTINGS)) + "|"]
+    for moment in MOMENTS:
+        chosen = [one for one in every if _moment(one) == moment]
+        if not chosen:
+            continue
+        lines += [f"### {moment}\n", head, "|---" * (5 + len(SETTINGS)) + "|"]
         for one in chosen:
             needs = ", ".join(NEEDS[need] for need in one.needs)
             cells = (f"`{one.name}`", one.description, one.units, ", ".join(one.dims), needs)
-            lines.append("| " + " | ".join((*cells, *(_shown(timed[scale][one.name]) for scale in SETTINGS))) + " |")
-        together = (_shown(timed[scale][_together(afterwards)]) for scale in SETTINGS)
+            taken = (_shown(timed[scale].get(one.name)) for scale in SETTINGS)
+            lines.append("| " + " | ".join((*cells, *taken)) + " |")
+        together = (_shown(timed[scale][moment]) for scale in SETTINGS)
         lines.append("| " + " | ".join(("**all together**", "", "", "", "", *together)) + " |\n")
     return "\n".join(lines)
 
@@ -75,7 +86,8 @@ def times(scale: str, measures: Sequence[Measure], repeats: int) -> dict[str, fl
     data = Labels(*(jnp.asarray(part) for part in (split.labels, split.train_mask, split.test)))
     fitted, _ = fitting(measures, View.outline(settings, task))
     groups = {one.name: [one] for one in fitted}
-    groups |= {_together(moment): [one for one in fitted if one.afterwards == moment] for moment in (False, True)}
+    for one in fitted:
+        groups.setdefault(_moment(one), []).append(one)
     programs = {name: _program(task, group) for name, group in groups.items()}
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(repeats + 1):
@@ -98,11 +110,13 @@ def _program(task: Task, measures: Sequence[Measure]) -> Callable[..., Any]:
     return jax.jit(compute)
 
 
-def _together(afterwards: bool) -> str:
-    return "all afterwards" if afterwards else "all logged"
+def _moment(one: Measure) -> str:
+    return MOMENTS[2 if one.on_request else int(one.afterwards)]
 
 
-def _shown(milliseconds: float) -> str:
+def _shown(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
     return f"{milliseconds:.2g}" if milliseconds < 10 else f"{milliseconds:.0f}"
 
 

@@ -42,7 +42,7 @@ def _tried(one: Measure, outline: View) -> tuple[Measure, tuple[int, ...]]:
     function = one.plain
     assert function is not None
     try:
-        found = jax.eval_shape(lambda model: function(model, outline.task), outline.model)
+        found = jax.eval_shape(lambda model: function(model, outline.problem), outline.learner)
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
         raise Mistake(
             f"the measure {one.name} cannot be compiled by JAX: {type(error).__name__}. Use jax.numpy on what comes "
@@ -50,7 +50,7 @@ def _tried(one: Measure, outline: View) -> tuple[Measure, tuple[int, ...]]:
         ) from error
     except Exception as error:
         raise Mistake(
-            f"the measure {one.name} failed on {outline.task.name}: {type(error).__name__}: {error}"
+            f"the measure {one.name} failed on {outline.problem.name}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(found, jax.ShapeDtypeStruct) or jnp.issubdtype(found.dtype, jnp.complexfloating):
         raise Mistake(f"the measure {one.name} must return a number or one array of real numbers, not {found}")

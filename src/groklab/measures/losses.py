@@ -3,7 +3,6 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from groklab.losses import margin_loss
 from groklab.measures.measure import measure
 from groklab.measures.view import View, masked_mean
 
@@ -11,13 +10,13 @@ from groklab.measures.view import View, masked_mean
 @measure(units="nats")
 def train_loss(view: View) -> Float[Array, ""]:
     """Mean cross-entropy on the train pairs, against the labels trained on."""
-    return masked_mean(margin_loss(view.logits, view.data.labels), view.data.train)
+    return masked_mean(view.losses, view.data.train)
 
 
 @measure(units="nats")
 def test_loss(view: View) -> Float[Array, ""]:
     """Mean cross-entropy on the test pairs, against the right answers."""
-    return masked_mean(margin_loss(view.logits, view.data.labels), view.data.test)
+    return masked_mean(view.losses, view.data.test)
 
 
 @measure(units="1")

@@ -7,25 +7,25 @@ from groklab.measures.measure import measure
 from groklab.measures.view import View, masked_mean
 
 
-@measure(units="nats")
+@measure(units="nats", needs=("classes",))
 def train_margin(view: View) -> Float[Array, ""]:
     """Mean over the train pairs of the label's logit minus the largest other logit."""
     return masked_mean(view.margins, view.data.train)
 
 
-@measure(units="nats")
+@measure(units="nats", needs=("classes",))
 def test_margin(view: View) -> Float[Array, ""]:
     """Mean over the test pairs of the right answer's logit minus the largest other logit."""
     return masked_mean(view.margins, view.data.test)
 
 
-@measure(units="nats")
+@measure(units="nats", needs=("classes",))
 def train_margin_spread(view: View) -> Float[Array, ""]:
     """Standard deviation over the train pairs of the label's logit minus the largest other logit."""
     return _spread(view.margins, view.data.train)
 
 
-@measure(units="nats")
+@measure(units="nats", needs=("classes",))
 def test_margin_spread(view: View) -> Float[Array, ""]:
     """Standard deviation over the test pairs of the right answer's logit minus the largest other logit."""
     return _spread(view.margins, view.data.test)

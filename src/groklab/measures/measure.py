@@ -34,6 +34,8 @@ class Measure:
     afterwards: bool = False
     """Whether it is computed from the kept weights once the run has ended, and not at every logged step: because it
     needs the final network, or costs too much."""
+    on_request: bool = False
+    """Whether it is taken only of runs that name it in `extra_measures`, because it costs as much as training."""
     plain: Plain | None = None
     """The user's function that it was made of; nothing for a built-in one."""
 
@@ -55,7 +57,12 @@ class Measure:
 
 
 def measure(
-    *, units: str, dims: tuple[str, ...] = (), needs: tuple[str, ...] = (), afterwards: bool = False
+    *,
+    units: str,
+    dims: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+    afterwards: bool = False,
+    on_request: bool = False,
 ) -> Callable[[Callable[[View], Array]], Measure]:
     """Turns a function of a `View` into a `Measure` of its name; the docstring's first line is the description."""
 
@@ -68,14 +75,25 @@ def measure(
             needs=needs,
             compute=compute,
             afterwards=afterwards,
+            on_request=on_request,
         )
 
     return wrap
 
 
-@cache
 def built_in() -> tuple[Measure, ...]:
-    """Every measure of this package, found by its file, in alphabetical order of names."""
+    """The measures that are taken of every network that they fit, in alphabetical order of names."""
+    return tuple(one for one in _defined() if not one.on_request)
+
+
+def on_request() -> tuple[Measure, ...]:
+    """The measures that are taken where they are asked for by name, in alphabetical order of names."""
+    return tuple(one for one in _defined() if one.on_request)
+
+
+@cache
+def _defined() -> tuple[Measure, ...]:
+    """Every measure of this package, found by its file."""
     package = importlib.import_module("groklab.measures")
     found: dict[str, Measure] = {}
     for info in pkgutil.iter_modules(package.__path__):

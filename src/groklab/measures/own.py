@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from groklab.errors import Mistake
-from groklab.measures.measure import Measure, Plain, built_in
+from groklab.measures.measure import Measure, Plain, built_in, on_request
 from groklab.measures.view import View
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 TAKEN = {
-    *("run", "step", "frequency", "matrix", "reading", "part"),
+    *("run", "step", "frequency", "matrix", "reading", "part", "digit", "head"),
     *("seed", "task", "train_size", "weight_decay", "learning_rate", "digest", "key_frequency"),
 }
 """Names that a dataset has for its coordinates and labels."""
@@ -53,7 +53,7 @@ def as_measure(function: Plain) -> Measure:
     lines = (inspect.getdoc(function) or "").strip().splitlines()
 
     def compute(view: View) -> Float[Array, "..."]:
-        return jnp.asarray(function(view.model, view.task)).astype(jnp.float32)
+        return jnp.asarray(function(view.learner, view.problem)).astype(jnp.float32)
 
     return Measure(
         name=name,
@@ -82,6 +82,6 @@ def _name(function: Plain) -> str:
     except TypeError:
         given = f"{name}{signature}"
         raise Mistake(f"a measure is a function of two arguments, (model, task), not {given}") from None
-    if name in TAKEN or any(name == one.name for one in built_in()):
+    if name in TAKEN or any(name == one.name for one in (*built_in(), *on_request())):
         raise Mistake(f"groklab's datasets have a {name} already; give your measure's function another name")
     return name

@@ -12,10 +12,25 @@ from jaxtyping import Array, Bool, Float, Int
 from groklab.circuits.basis import Basis
 from groklab.circuits.key_frequencies import outliers
 from groklab.groups import Group, spectrum
-from groklab.models import MLP, Inputs, Model, ModelSettings, Transformer, answer_logits, named_parameters, skeleton
-from groklab.tasks import GroupStructure, Task
+from groklab.losses import margin_loss
+from groklab.models import (
+    MLP,
+    Inputs,
+    Learner,
+    Linear,
+    Model,
+    ModelSettings,
+    Transformer,
+    answer_logits,
+    named_parameters,
+    skeleton,
+)
+from groklab.tasks import DigitsSettings, GroupStructure, Problem, Samples, SubsequencesSettings, Task
 
 T = TypeVar("T")
+
+NEEDS = ("group", "key", "mlp", "attention", "mirrors", "test", "table", "classes", "digits", "repeats", "linear")
+"""What a measure may need of a network and its task."""
 
 
 class Labels(eqx.Module):
@@ -32,17 +47,35 @@ class Labels(eqx.Module):
 class View:
     """A network, its task and its training set. Made anew inside each traced function; all of it is lazy.
 
-    Where the task is a group's product, `table` and what is made of it are about the pairs and answers inside the
-    group, in the order of its elements; axes as in `groklab.circuits.basis`.
+    What is learned here is an operation's table. `view_of` makes the views of other problems, which have rows where
+    there are pairs here: answers at positions of sequences, or samples. Where the task is a group's product, `table`
+    and what is made of it are about the pairs and answers inside the group, in the order of its elements; axes as in
+    `groklab.circuits.basis`.
     """
 
-    def __init__(self, model: Model, task: Task, data: Labels, key: Float[Array, "frequency"] | None = None) -> None:
+    def __init__(
+        self, model: Learner, task: Problem, data: Labels, key: Float[Array, "frequency"] | None = None
+    ) -> None:
         """`key` is 1 for a key frequency and 0 for another; without one they are the network's own."""
-        self.model = model
-        self.task = task
+        self.learner = model
+        self.problem = task
         self.data = data
         self._key = key
         self._made: dict[Callable[[View], Any], Any] = {}
+
+    @property
+    def model(self) -> Model:
+        """The network."""
+        if isinstance(self.learner, Linear):
+            raise ValueError("the linear model is no network")
+        return self.learner
+
+    @property
+    def task(self) -> Task:
+        """The operation's table."""
+        if not isinstance(self.problem, Task):
+            raise ValueError(f"{self.problem.name} is no operation's table")
+        return self.problem
 
     @staticmethod
     def outline(settings: ModelSettings, task: Task) -> "View":
@@ -56,21 +89,33 @@ class View:
 
         `group`: the task is a group's product. `key`: a group, and with it key frequencies. `mlp`: neurons before
         the logits. `attention`. `mirrors`: pairs (b, a) of pairs (a, b). `test`: labels of pairs that were not
-        trained on, which are always there; a word for the reader.
+        trained on, which every table has; a word for the reader. `table`: an operation's. `classes`: answers are
+        classes, with logits.
+        `digits` and `repeats`: the task adds digit by digit, or repeats subsequences. `linear`: the linear model.
         """
         match need:
             case "group" | "key":
-                return self.task.group is not None
+                return self.problem.group is not None
             case "mlp":
-                return isinstance(self.model, MLP) or self.model.blocks[-1].mlp is not None
+                return isinstance(self.learner, MLP) or (
+                    isinstance(self.learner, Transformer) and self.learner.blocks[-1].mlp is not None
+                )
             case "attention":
-                return isinstance(self.model, Transformer)
+                return isinstance(self.learner, Transformer)
             case "mirrors":
-                return bool(np.any(self.task.mirror >= 0))
-            case "test":
-                return True
+                return isinstance(self.problem, Task) and bool(np.any(self.problem.mirror >= 0))
+            case "test" | "table":
+                return isinstance(self.problem, Task)
+            case "classes":
+                return not isinstance(self.problem, Samples)
+            case "digits":
+                return isinstance(self.problem.settings, DigitsSettings)
+            case "repeats":
+                return isinstance(self.problem.settings, SubsequencesSettings)
+            case "linear":
+                return isinstance(self.learner, Linear)
             case _:
-                raise ValueError(f"a measure can need group, key, mlp, attention, mirrors and test, not {need!r}")
+                raise ValueError(f"a measure can need {', '.join(NEEDS)}, not {need!r}")
 
     def once(self, part: Callable[["View"], T]) -> T:
         """What a function makes of this view, computed once for all measures that ask for it."""
@@ -86,8 +131,13 @@ class View:
             "reading": np.array(["sums", "products", "terms"]),
             "part": np.array(["all", "train", "test"]),
         }
-        if self.task.group is not None:
-            labels["frequency"] = np.array(self.task.group.group.frequency_labels)
+        if self.problem.group is not None:
+            labels["frequency"] = np.array(self.problem.group.group.frequency_labels)
+        if isinstance(self.problem.settings, DigitsSettings):
+            labels["digit"] = np.arange(self.problem.settings.positions)[::-1]
+        if isinstance(self.learner, Transformer):
+            heads = [range(len(block.attn.W_Q)) for block in self.learner.blocks]
+            labels["head"] = np.array([f"{layer}.{head}" for layer, of_one in enumerate(heads) for head in of_one])
         return labels
 
     @property
@@ -122,13 +172,18 @@ class View:
     @cached_property
     def weights(self) -> dict[str, Array]:
         """Every parameter by name."""
-        return named_parameters(self.model)
+        return named_parameters(self.learner)
 
     @cached_property
     def logits(self) -> Float[Array, "pair class"]:
         """Logits at the answer's position for the whole table; any extra classes of the model are included."""
         a, b = jnp.asarray(self.task.a), jnp.asarray(self.task.b)
         return answer_logits(self.model, Inputs(a, b, self.task.template))
+
+    @property
+    def losses(self) -> Float[Array, "pair"]:
+        """The loss of every pair with its label."""
+        return margin_loss(self.logits, self.data.labels)
 
     @cached_property
     def margins(self) -> Float[Array, "pair"]:

@@ -1,10 +1,14 @@
+from .building import Learner as Learner
 from .building import Model as Model
 from .building import build as build
 from .building import skeleton as skeleton
 from .inputs import Inputs as Inputs
 from .leaves import named_parameters as named_parameters
 from .leaves import with_parameters as with_parameters
+from .linear import Linear as Linear
 from .mlp import MLP as MLP
+from .settings import LearnerSettings as LearnerSettings
+from .settings import LinearSettings as LinearSettings
 from .settings import MLPSettings as MLPSettings
 from .settings import ModelSettings as ModelSettings
 from .settings import TransformerSettings as TransformerSettings

@@ -113,14 +113,14 @@ class Attention(eqx.Module):
         )
 
     def __call__(
-        self, x: Float[Array, "*batch s d"], record: Recorder, name: str, *, last: bool = False
+        self, x: Float[Array, "*batch s d"], record: Recorder, name: str, *, last: int = 0
     ) -> Float[Array, "*batch q d"]:
-        """The heads' summed output, at the last position only when `last`.
+        """The heads' summed output, at the `last` last positions alone; 0 means at all.
 
         Scores are recorded after masking: -inf where the source comes after the query.
         """
         source = x.shape[-2]
-        query = x[..., -1:, :] if last else x
+        query = x[..., -last:, :] if last else x
         q = record(f"{name}.q", plus(jnp.einsum("...qd,hdk->...qhk", query, self.W_Q), self.b_Q))
         k = record(f"{name}.k", plus(jnp.einsum("...sd,hdk->...shk", x, self.W_K), self.b_K))
         v = record(f"{name}.v", plus(jnp.einsum("...sd,hdk->...shk", x, self.W_V), self.b_V))

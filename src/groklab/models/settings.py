@@ -77,7 +77,15 @@ class MLPSettings(Settings):
         _check_sizes(self, "d_embed", "d_mlp", "classes")
 
 
+@dataclass(frozen=True, kw_only=True)
+class LinearSettings(Settings):
+    """The linear model: a weight for each input of its samples, all 0 at the start. For `SamplesSettings` alone."""
+
+
 ModelSettings = TransformerSettings | MLPSettings
+"""Networks."""
+LearnerSettings = ModelSettings | LinearSettings
+"""Anything that learns."""
 
 
 def _check_sizes(settings: Settings, *names: str) -> None:

@@ -38,7 +38,7 @@ def answer_logits(
     if isinstance(model, MLP):
         return _mlp(model, inputs) if key is None else model(inputs, dropout=dropout, key=key)
     if len(model.blocks) > 1 or inputs.template[-1] == OPERAND or key is not None:
-        return model(inputs, dropout=dropout, key=key, last=True)[..., -1, :]
+        return model(inputs, dropout=dropout, key=key, last=1)[..., -1, :]
     return _one_layer(model, inputs)
 
 

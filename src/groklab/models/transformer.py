@@ -42,13 +42,13 @@ class Block(eqx.Module):
         index: int,
         drop: Dropout,
         *,
-        last: bool = False,
+        last: int = 0,
     ) -> Float[Array, "*batch q d"]:
-        """The residual stream after this block, at the last position only when `last`."""
+        """The residual stream after this block, at the `last` last positions alone; 0 means at all."""
         name = f"blocks.{index}"
         record(f"{name}.resid_pre", x)
         out = self.attn(x if self.ln1 is None else self.ln1(x), record, f"{name}.attn", last=last)
-        x = record(f"{name}.resid_mid", (x[..., -1:, :] if last else x) + drop(2 * index + 1, out))
+        x = record(f"{name}.resid_mid", (x[..., -last:, :] if last else x) + drop(2 * index + 1, out))
         if self.mlp is not None:
             normed = x if self.ln2 is None else self.ln2(x)
             x = x + self.mlp(normed, record, f"{name}.mlp", drop, 2 * index + 2)
@@ -88,9 +88,9 @@ class Transformer(eqx.Module):
         *,
         dropout: float | Float[Array, ""] = 0.0,
         key: PRNGKeyArray | None = None,
-        last: bool = False,
+        last: int = 0,
     ) -> Float[Array, "*batch position class"]:
-        """The logits at every position, or with `last` at the last alone (one position, less arithmetic).
+        """The logits at every position, or at the `last` last alone (fewer positions, less arithmetic).
 
         With a key, `dropout` is the probability of dropping an embedding, an attention output or a neuron.
         Sequences may be shorter than the longest the network knows.
@@ -161,10 +161,10 @@ class Transformer(eqx.Module):
         record: Recorder,
         drop: Dropout,
         *,
-        last: bool = False,
+        last: int = 0,
     ) -> Float[Array, "*batch position class"]:
         tokens = tokens.tokens if isinstance(tokens, Inputs) else tokens
         x = drop(0, self.embed(tokens) + self.pos_embed.W_pos[: tokens.shape[-1]])
         for index, block in enumerate(self.blocks):
-            x = block(x, record, index, drop, last=last and index == len(self.blocks) - 1)
+            x = block(x, record, index, drop, last=last if index == len(self.blocks) - 1 else 0)
         return record("logits", self.unembed(x if self.ln_final is None else self.ln_final(x)))

@@ -27,7 +27,7 @@ from groklab.report.snapshots import Neuron, chosen_neurons, networks, packed, t
 from groklab.report.style import run_names
 from groklab.store import Reader
 from groklab.store.places import is_store
-from groklab.tasks import Task
+from groklab.tasks import Task, TaskSettings
 from groklab.training.settings import Run
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class _Explored:
             "name": self.name,
             "task": self.task.name,
             "formula": self.task.operation.formula.replace("x y", "x · y").replace(
-                "P", str(self.settings.task.modulus)
+                "P", str(self.settings.table.modulus)
             ),
             "order": self.basis.order,
             "elements": {of: structure.in_order(of).tolist() for of in ("a", "b", "answer")},
@@ -196,6 +196,8 @@ class _Explored:
 
 def _shown(run: Run) -> bool:
     """Whether the explorer can show such a network."""
+    if not isinstance(run.task, TaskSettings):
+        return False
     model, structure = run.model, Task.of(run.task).group
     one_layer = isinstance(model, TransformerSettings) and model.layers == 1 and not model.layer_norm
     return one_layer and structure is not None and isinstance(structure.group, Cyclic) and structure.group.order > 2

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SEEDS = ("seed", "data_seed")
 """Settings that only say which of several equal networks a run is."""
+CHANGE = "what is changed in training"
+"""The name under which a run's intervention is told, in its own words."""
 
 Settings = Sequence[Mapping[str, Any]]
 
@@ -25,7 +27,13 @@ def labelled(record: "Record") -> xr.Dataset:
     (`colour`) and the arm's number (`arm_number`) stay with a run when some runs are chosen.
     """
     metrics = record.metrics()
-    kinds = [{"network": type(run.model).__name__.removesuffix("Settings")} for run in record.runs]
+    kinds = [
+        {
+            "network": type(run.model).__name__.removesuffix("Settings"),
+            CHANGE: None if run.intervention is None else run.intervention.name,
+        }
+        for run in record.runs
+    ]
     differing = telling([kind | run.flat() for kind, run in zip(kinds, record.runs, strict=True)])
     if not differing:
         return _coloured(metrics)
@@ -47,7 +55,7 @@ def telling(runs: Settings) -> list[list[str]]:
     partitions: list[list[int]] = []
     for name in dict.fromkeys(name for settings in runs for name in settings):
         last = name.rpartition(".")[2]
-        if last in SEEDS or name.startswith("start."):
+        if last in SEEDS or name.startswith(("start.", "intervention")):
             continue
         values = [repr(settings.get(name)) for settings in runs]
         order = list(dict.fromkeys(values))
@@ -84,7 +92,7 @@ def _words(name: str, value: Any) -> str:
     if value is None or value == ():
         return ""
     spaced = name.replace("_", " ")
-    if name == "network" or (isinstance(value, str) and ":" in value):
+    if name in ("network", CHANGE) or (isinstance(value, str) and ":" in value):
         return str(value)
     if isinstance(value, bool):
         return spaced if value else f"no {spaced}"

@@ -21,6 +21,7 @@ from groklab.circuits.attention import Attention
 from groklab.circuits.basis import Basis
 from groklab.circuits.neurons import read_neurons
 from groklab.models import Model, Transformer, skeleton, with_parameters
+from groklab.models.settings import LinearSettings
 from groklab.report.packing import Quantised, quantised
 from groklab.store import Reader
 from groklab.tasks import Task
@@ -123,6 +124,7 @@ def networks(
             continue
         first = settings[next(iter(wanted))]
         task = Task.of(first.task)
+        assert not isinstance(first.model, LinearSettings)
         outline = skeleton(first.model, task.vocabulary, task.length)
         size = 4 * len(members) * sum(leaf.size for leaf in jax.tree.leaves(outline))
         at_once = max(1, BYTES_READ // size)

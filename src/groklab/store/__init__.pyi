@@ -1,3 +1,4 @@
+from .derived import DerivedWriter as DerivedWriter
 from .environment import provenance as provenance
 from .folder import Folder as Folder
 from .folder import begun as begun

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import icechunk
 
 from groklab.store import objects
+from groklab.store.derived import DERIVED
 from groklab.store.failures import explained
 from groklab.store.lease import NAME as LEASE
 from groklab.store.manifest import Manifest
@@ -25,7 +26,7 @@ class Commits:
     """The newest commit of every repository of a store."""
 
     identifiers: tuple[str, ...]
-    """One for each repository, sorted by the repository's place."""
+    """One for each repository, in a settled order."""
     written: datetime | None
     """When the newest of them was written; nothing before the first."""
 
@@ -33,8 +34,8 @@ class Commits:
 def commits(at: "str | os.PathLike[str] | Place") -> Commits:
     """The newest commits of the store at a place, or of a kept result, whose one commit is the file as it stands.
 
-    Costs some milliseconds a batch, takes no lock. In object storage it costs a small request a batch, and nothing is
-    listed; commits that only renew a lease do not count. Raises `StoreError` for a repository that cannot be read.
+    Costs some milliseconds a batch, takes no lock. In object storage it costs a small request a repository, and nothing
+    is listed; commits that only renew a lease do not count. Raises `StoreError` for a repository that cannot be read.
     """
     place = Place.of(at)
     with explained(place):
@@ -46,7 +47,7 @@ def commits(at: "str | os.PathLike[str] | Place") -> Commits:
         else:
             batches = place.local / "batches"
             names = sorted(path.name for path in batches.iterdir()) if batches.is_dir() else ()
-            places = [place / "study", *(place / "batches" / name for name in names)]
+            places = [place / "study", *(place / "batches" / name for name in names), place / DERIVED]
             found = {place.name: _newest(place) for place in places if is_repository(place)}
     written = max((when for _, when in found.values()), default=None)
     return Commits(tuple(f"{name}@{identifier}" for name, (identifier, _) in found.items()), written)
@@ -56,11 +57,12 @@ def _in_storage(place: Place) -> dict[str, tuple[str, datetime]]:
     there = objects.tip(place / "study", place)
     if there is None:
         return {}
-    names = sorted(_manifest(place, there.tag).batches)
+    places = {name: place / "batches" / name for name in sorted(_manifest(place, there.tag).batches)}
+    places[DERIVED] = place / DERIVED
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        tips = pool.map(lambda name: objects.tip(place / "batches" / name, place), names)
-        known = {name: tip for name, tip in zip(names, tips, strict=True) if tip is not None}
-        found = pool.map(lambda name: _told(place / "batches" / name, known[name].tag), known)
+        tips = pool.map(lambda one: objects.tip(one, place), places.values())
+        known = {name: tip for name, tip in zip(places, tips, strict=True) if tip is not None}
+        found = pool.map(lambda name: _told(places[name], known[name].tag), known)
         return {"study": (there.tag, there.written)} | dict(zip(known, found, strict=True))
 
 

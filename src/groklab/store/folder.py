@@ -1,4 +1,7 @@
-"""The writing side of a store: a manifest, and a repository for each batch, each with one writer at a time."""
+"""The writing side of a store: a manifest, and a repository for each batch and for what is derived of all.
+
+Each of these has one writer at a time.
+"""
 
 import os
 import warnings
@@ -12,7 +15,9 @@ import zarr
 
 from groklab.errors import Caution, StoreError
 from groklab.store import lock, objects
+from groklab.store.derived import DerivedWriter
 from groklab.store.failures import explained
+from groklab.store.held import Held
 from groklab.store.manifest import Manifest, must_agree
 from groklab.store.place import Place
 from groklab.store.places import LOCK, must_be_free
@@ -25,9 +30,10 @@ PATIENCE = 20.0
 
 
 class Folder:
-    """A store opened for writing, created when it is not there; a context manager that closes its batches' writers.
+    """A store opened for writing, created when it is not there; a context manager that closes its writers.
 
-    Any number of processes may have it open: what is held is single batches (see `batch`). `manifest` says what is to
+    Any number of processes may have it open: what is held is single batches (see `batch`), and
+    what is derived of them. `manifest` says what is to
     be run. The store keeps the manifest it was made with, that of the first who came, as `manifest`: a caller who
     resumes follows its batches. Raises `StoreError` when the place was made with other settings (they are listed), is
     something else, is damaged, or cannot be written. Warns (`Caution`) of object storage that cannot make writes
@@ -36,7 +42,7 @@ class Folder:
 
     def __init__(self, url: str | os.PathLike[str] | Place, manifest: Manifest) -> None:
         self.path = Place.of(url)
-        self._writers: list[BatchWriter] = []
+        self._writers: list[Held] = []
         with explained(self.path):
             must_be_free(self.path)
             self.manifest = self._settled(manifest)
@@ -52,8 +58,17 @@ class Folder:
         self._writers.append(writer)
         return writer
 
+    def derived(self) -> DerivedWriter:
+        """The writer of what is computed of all networks together, which holds its lease until it, or this, is closed.
+
+        Raises `Taken` where another writer has it.
+        """
+        writer = DerivedWriter(self.path, conditional=self._conditional)
+        self._writers.append(writer)
+        return writer
+
     def close(self) -> None:
-        """Closes the batches' writers. Closing again does nothing."""
+        """Closes the writers. Closing again does nothing."""
         while self._writers:
             self._writers.pop().close()
 

@@ -2,6 +2,7 @@
 
 about.json   the store's manifest, every batch's statuses and sessions, what was kept
 metrics.nc   the chosen variables, as netCDF 3
+derived.nc   what the study computed of its networks together, where it did, as netCDF 3
 
 Timestamps are fixed and variables sorted: keeping the same store twice gives the same bytes.
 """
@@ -35,9 +36,9 @@ T = TypeVar("T")
 
 FORMAT = 1
 """The newest format of kept results that is read, and the one that is written."""
-ABOUT, METRICS = "about.json", "metrics.nc"
+ABOUT, METRICS, DERIVED = "about.json", "metrics.nc", "derived.nc"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The timestamp of both members: the earliest that a zip can say."""
+"""The timestamp of all members: the earliest that a zip can say."""
 
 # What zipfile, zlib, json, SciPy's netCDF and xarray raise on damaged data.
 DAMAGE = (
@@ -92,15 +93,18 @@ class Kept(Reader):
         found = self._explained(lambda: self._about["batches"].get(batch))
         return None if found is None else Saved(step=found["step"], arrays={}, meta=found["meta"])
 
+    def derived(self) -> "xarray.Dataset | None":
+        """What the study had computed of its networks together; see `Reader.derived`."""
+        there = self._explained(lambda: DERIVED in self._members())
+        return self._explained(lambda: _dataset(self._member(DERIVED))) if there else None
+
     @cached_property
     def _metrics(self) -> "xarray.Dataset":
-        import xarray
+        return self._explained(lambda: labelled(_dataset(self._member(METRICS)), self.manifest))
 
-        def load() -> xarray.Dataset:
-            with xarray.open_dataset(io.BytesIO(self._member(METRICS)), engine="scipy") as stored:
-                return labelled(_widened(stored.load()), self.manifest)
-
-        return self._explained(load)
+    def _members(self) -> list[str]:
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.namelist()
 
     def _member(self, name: str) -> bytes:
         with zipfile.ZipFile(self._file) as archive:
@@ -152,6 +156,9 @@ def keep(reader: Reader, path: Path, only: Sequence[str], every: int | None = No
         "kept": {"variables": sorted(set(only)), "every": every},
     }
     members = {ABOUT: json.dumps(about, indent=1, sort_keys=True, allow_nan=False).encode(), METRICS: _netcdf(chosen)}
+    derived = reader.derived()
+    if derived is not None:
+        members[DERIVED] = _netcdf(derived)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,13 +199,21 @@ def _netcdf(metrics: "xarray.Dataset") -> bytes:
     return bytes(bare.to_netcdf(engine="scipy", encoding={name: {"_FillValue": None} for name in bare.data_vars}))
 
 
+def _dataset(content: bytes) -> "xarray.Dataset":
+    """What `_netcdf` wrote."""
+    import xarray
+
+    with xarray.open_dataset(io.BytesIO(content), engine="scipy") as stored:
+        return _widened(stored.load())
+
+
 def _widened(stored: "xarray.Dataset") -> "xarray.Dataset":
-    """Coordinates in the types that a store gives: netCDF 3 has no 64-bit integers, and no words."""
-    for name in stored.dims:
-        values = stored[name].values
+    """Everything in the types that a store gives: netCDF 3 has no 64-bit integers, and no words."""
+    for name, variable in stored.variables.items():
+        values = variable.values
         kind = values.dtype.kind
         wide = np.array(values.tolist()) if kind in "OSU" else values.astype(np.int64) if kind == "i" else values
-        stored = stored.assign_coords({name: (name, wide, stored[name].attrs)})
+        stored = stored.assign({name: (variable.dims, wide, variable.attrs)})
     return stored
 
 

@@ -10,7 +10,7 @@ LOCK = ".lock"
 """The file in a store's folder whose lock is held to make it; beside a batch its name and this is its writer's."""
 KEPT = ".zip"
 """How names of kept results end."""
-OURS = {LOCK, "study", "batches", "tracking"}
+OURS = {LOCK, "study", "batches", "derived", f"derived{LOCK}", "tracking"}
 """What groklab puts into a store's folder by itself."""
 DEPTH = 4
 """How deep below a prefix of object storage stores are looked for."""

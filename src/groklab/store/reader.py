@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 
 from groklab.errors import Mistake
+from groklab.store.derived import DERIVED, read_derived
 from groklab.store.failures import explained
 from groklab.store.layout import Saved, read_saved
 from groklab.store.manifest import Manifest
@@ -58,6 +59,13 @@ class Reader:
 
         parts = self._read_all(measured)
         return self.whole([xarray.Dataset(part) for part in parts if part is not None])
+
+    def derived(self) -> "xarray.Dataset | None":
+        """What the study computed of its networks together; nothing where it has not, or not yet."""
+        import xarray
+
+        found = read(self.path, DERIVED, read_derived)
+        return None if found is None else xarray.Dataset(found)
 
     def whole(self, found: "Sequence[xarray.Dataset]") -> "xarray.Dataset":
         """Datasets of several batches as one of the study: every run, every step, with the manifest's labels."""

@@ -12,6 +12,8 @@ from groklab.store.layout import STEPS, array_of, at_once, create, dims_of, quot
 from groklab.store.manifest import FORMAT
 from groklab.store.variable import Variable
 
+Described = Mapping[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]
+"""Dimensions, values and attributes of arrays by name."""
 INT, BOOL, FLOAT = np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)
 
 
@@ -206,9 +208,14 @@ def own(root: zarr.Group) -> dict[str, bool]:
     return dict(found.get("own", {}))
 
 
-def measured(root: zarr.Group) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-    """Dimensions, values and attributes of every measure and coordinate, by name, in alphabetical order."""
-    stored = dict(sorted(subgroup(root, "measures").arrays(), key=lambda entry: entry[0]))
+def measured(root: zarr.Group) -> Described:
+    """Every measure and coordinate, by name, in alphabetical order."""
+    return described(subgroup(root, "measures"))
+
+
+def described(group: zarr.Group) -> Described:
+    """The arrays of a group by name, in alphabetical order."""
+    stored = dict(sorted(group.arrays(), key=lambda entry: entry[0]))
     values = at_once([partial(array.__getitem__, ...) for array in stored.values()])
     return {
         unquoted(name): (

@@ -1,44 +1,34 @@
 """The writing side of a batch: each commit is one transaction, and what is not committed never happened."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 import zarr
 
 from groklab.errors import StoreError
-from groklab.store import lock
 from groklab.store.failures import explained
+from groklab.store.held import Held
 from groklab.store.layout import Saved, array_of, read_saved, subgroup, write_state
-from groklab.store.lease import NAME
 from groklab.store.place import Place
-from groklab.store.places import LOCK
 from groklab.store.recent import Recent
-from groklab.store.repositories import open_or_create
 from groklab.store.tables import append_checkpoints, append_measures, checkpoints, create_variables, kept_steps, prepare
 from groklab.store.tables import fill as fill_variables
 from groklab.store.tables import history as stored_history
 from groklab.store.tables import variables as stored_variables
-from groklab.store.transactions import Transactions
 from groklab.store.variable import Variable
-
-T = TypeVar("T")
 
 COMPACTING = 240
 """Commits after which what they have superseded is removed: about an hour's, so that dead states do not pile up."""
 
 
-class BatchWriter:
+class BatchWriter(Held):
     """Writes one batch into its repository at a place; goes on from what is there. A context manager.
 
-    It holds the batch's lease until it is closed: one writer at a time, of all processes on all machines. In a folder
-    the lease is a lock, which vanishes with the process; in object storage every commit renews it, and `renew` in
-    between, and it expires (see `groklab.store.lease`): another writer may then take over, and what this one would
-    commit later is refused.
+    It holds the batch's lease until it is closed: see `Held`.
 
     `runs` are the batch's run numbers, `variables` what will be measured, `coords` the values of the
     variables' dimensions, each of shape (its length,). A variable that an earlier writer did not measure
@@ -56,51 +46,17 @@ class BatchWriter:
         *,
         conditional: bool = True,
     ) -> None:
-        self.path = Place.of(place)
         self.runs = list(runs)
         self._variables, self._coords = {variable.name: variable for variable in variables}, dict(coords)
         self._inner = {v.name: tuple(len(coords[dim]) for dim in v.dims) for v in variables}
         self._step: int | None = None
-        self._lock, self._commits, self._recent = -1, 0, Recent(len(self.runs))
-        with self._explained():
-            if (folder := self.path.local) is not None:
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                # Beside the repository: Icechunk makes none where anything lies.
-                self._lock = lock.acquire(folder.with_name(f"{folder.name}{LOCK}"), folder, "being trained")
-        transactions: Transactions | None = None
+        self._commits, self._recent = 0, Recent(len(self.runs))
+        super().__init__(Place.of(place), self._begin, conditional=conditional)
         try:
-            with self._explained():
-                self._repository = open_or_create(self.path, conditional)
-                self._transactions = transactions = Transactions(self.path, self._repository)
-                self._transactions.commit("begin", self._begin)
-                self._step, self._logged = self._transactions.read(_where)
+            self._step, self._logged = self._read(_where)
         except BaseException:
-            if transactions is not None:
-                transactions.release()
-            self._unlock()
+            self.close()
             raise
-
-    def renew(self) -> None:
-        """Renews the lease when that is due; costs nothing else. To be called now and then while nothing is committed.
-
-        Raises `StoreError` where another writer has taken over.
-        """
-        if self._transactions.due:
-            with self._explained():
-                self._transactions.commit(NAME, lambda root: None)
-
-    def close(self) -> None:
-        """Gives the lease back. Closing again does nothing."""
-        self._transactions.release()
-        self._unlock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def state(self) -> Saved | None:
         """What was committed last, with the training state; nothing when no step was."""
@@ -211,16 +167,6 @@ class BatchWriter:
         if stored != self.runs:
             raise StoreError(f"{self.path} holds the runs {stored}, not {self.runs}; choose another --out")
         prepare(root, self.runs, list(self._variables.values()), self._coords)
-
-    def _unlock(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-        self._lock = -1
-
-    def _read(self, reading: Callable[[zarr.Group], T]) -> T:
-        """What `reading` makes of the newest commit."""
-        with self._explained():
-            return self._transactions.read(reading)
 
     def _explained(self) -> AbstractContextManager[None]:
         kept = "nothing was lost" if self._step is None else f"everything up to step {self._step} is kept"

@@ -1,6 +1,8 @@
 """The experiments: one file each, grouped by paper."""
 
-from groklab.studies import nanda, varma
+from groklab.studies import forum, nanda, varma
 from groklab.studies.study import Experiment, Scale, Study, catalogue, experiment, find, named, papers
 
-__all__ = ["Experiment", "Scale", "Study", "catalogue", "experiment", "find", "named", "nanda", "papers", "varma"]
+__all__ = [
+    "Experiment", "Scale", "Study", "catalogue", "experiment", "find", "forum", "named", "nanda", "papers", "varma",
+]  # fmt: skip

@@ -96,14 +96,16 @@ class Reading:
             dtype=int,
         )
 
-    def falls(self, name: str, run: int, like: str | None = None) -> float:
+    def falls(self, name: str, run: int, like: str | Float[np.ndarray, "run step"] | None = None) -> float:
         """The step at which a loss has gone a tenth of its way in log from its highest value to its last level.
 
-        With `like`, only the steps at which that measure was taken are looked at. NaN where it does not fall.
+        With `like`, only the steps at which that measure was taken, or those curves are known, are looked at. NaN where
+        it does not fall.
         """
         values = self.curve(name)[run]
         if like is not None:
-            values = np.where(np.isnan(self.curve(like)[run]), np.nan, values)
+            known = self.curve(like) if isinstance(like, str) else like
+            values = np.where(np.isnan(known[run]), np.nan, values)
         if not np.any(values > 0):
             return math.nan
         curve = Curve.of(self.steps, values, "log")

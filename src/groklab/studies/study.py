@@ -13,6 +13,8 @@ from groklab.findings.claim import Claim
 from groklab.training.settings import Run
 
 if TYPE_CHECKING:
+    import xarray
+
     from groklab.findings import Analysis
     from groklab.record import Record
 
@@ -59,6 +61,9 @@ class Experiment:
     """The variables that its analysis reads; nothing means those without a dimension beyond run and step."""
     analysis: "Callable[[Record], Analysis] | None" = None
     """What reads tables and findings off its runs; nothing where its runs are looked at otherwise."""
+    derived: "Callable[[Record], xarray.Dataset] | None" = None
+    """What is computed of networks of several runs together, once, when all have ended: kept in the store and in kept
+    results, and read with `record.derived()`. The same store must give the same dataset."""
 
     @property
     def paper(self) -> str:
@@ -89,11 +94,12 @@ def experiment(
     choices: Iterable[str] = (),
     reads: Iterable[str] = (),
     analysis: "Callable[[Record], Analysis] | None" = None,
+    derived: "Callable[[Record], xarray.Dataset] | None" = None,
 ) -> Callable[[Callable[[Scale, int], Iterator[Run]]], Experiment]:
     """Turns a generator of runs into an `Experiment`; its name is its file's, its summary the docstring's first line.
 
     `laptop` and `paper` say in words what the scales cost; `analysis` reads findings on `claims` off a record, from the
-    variables named in `reads`.
+    variables named in `reads`; `derived` computes what needs the networks of several runs.
     """
 
     def wrap(runs: Callable[[Scale, int], Iterator[Run]]) -> Experiment:
@@ -108,6 +114,7 @@ def experiment(
             reads=tuple(reads),
             runs=runs,
             analysis=analysis,
+            derived=derived,
         )
 
     return wrap

@@ -3,6 +3,16 @@ from .discovery import catalogue as catalogue
 from .discovery import find_operation as find_operation
 from .operation import GroupStructure as GroupStructure
 from .operation import Operation as Operation
+from .problem import Problem as Problem
+from .problem import problem_of as problem_of
+from .samples import Samples as Samples
+from .samples import SamplesSettings as SamplesSettings
+from .sequences.settings import DigitsSettings as DigitsSettings
+from .sequences.settings import SequenceSettings as SequenceSettings
+from .sequences.settings import SubsequencesSettings as SubsequencesSettings
+from .sequences.settings import TrigramsSettings as TrigramsSettings
+from .sequences.task import SequenceTask as SequenceTask
+from .settings import ProblemSettings as ProblemSettings
 from .settings import SplitSettings as SplitSettings
 from .settings import TaskSettings as TaskSettings
 from .split import Split as Split

@@ -5,6 +5,8 @@ from typing import Literal
 
 from groklab.errors import Mistake
 from groklab.settings import Settings, check_types
+from groklab.tasks.samples import SamplesSettings
+from groklab.tasks.sequences.settings import SequenceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +62,7 @@ class SplitSettings(Settings):
         for name in ("noise", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise Mistake(f"split.{name} must be at least 0 and below 1, not {getattr(self, name)}")
+
+
+ProblemSettings = TaskSettings | SequenceSettings | SamplesSettings
+"""What a run may learn."""

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from groklab.errors import Mistake
 from groklab.tasks.discovery import find_operation
 from groklab.tasks.operation import GroupStructure, Operation
-from groklab.tasks.settings import TaskSettings
+from groklab.tasks.settings import ProblemSettings, TaskSettings
 
 _FOUR_TOKENS = "op"
 """What a task's name ends with in the layout `a op b =`."""
@@ -31,11 +31,17 @@ class Task:
     """What the task was made from."""
 
     @staticmethod
-    def of(settings: TaskSettings) -> "Task":
+    def of(settings: ProblemSettings) -> "Task":
         """The task of these settings, the same object whenever it is asked for.
 
-        Raises `Mistake` for an operation that is not known or a modulus it does not work with.
+        Raises `Mistake` for an operation that is not known or a modulus it does not work with, and for what is no
+        operation's table.
         """
+        if not isinstance(settings, TaskSettings):
+            raise Mistake(
+                f"{settings.name} is no operation's table: it has no pairs, no group and no frequencies; "
+                "for this a run of an operation is needed, such as add:113"
+            )
         return _task_of(settings)
 
     def __post_init__(self) -> None:

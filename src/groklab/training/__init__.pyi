@@ -1,3 +1,5 @@
+from .changing import Fork as Fork
+from .intervention import Intervention as Intervention
 from .plan import Batch as Batch
 from .plan import plan as plan
 from .plan import with_parents as with_parents

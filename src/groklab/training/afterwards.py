@@ -13,14 +13,14 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from groklab.measures import Labels, Measure, View
-from groklab.models import Model, skeleton, with_parameters
-from groklab.tasks import Split, Task
+from groklab.measures import Measure, Table, view_of
+from groklab.models import Learner, skeleton, with_parameters
+from groklab.tasks import Problem, problem_of
 from groklab.training.key_choice import OWN, given_key
 from groklab.training.memory import generous
 from groklab.training.over_networks import OverNetworks, Pieces
+from groklab.training.problem_data import batch_tables, seen_at
 from groklab.training.settings import Run
-from groklab.training.state import tables_of
 
 ON_CPU = 16
 """Networks in one call on a CPU, where they come one after the other: few, so that an interruption is obeyed soon."""
@@ -78,9 +78,9 @@ def evaluate(
     compiled call, and may raise to give up. On an accelerator products of matrices are full float32, whatever
     the networks were trained with. Raises `Mistake` for a `choice` that does not fit the task.
     """
-    task = Task.of(networks.runs[0].task)
+    task = problem_of(networks.runs[0].task)
     key = given_key(choice, task)
-    tables = tables_of([Split.of(task, run.split, run.data_seed) for run in networks.runs])
+    tables = batch_tables(networks.runs)
     # The final networks are looked at before all others, and often lie in the only block that is read.
     networks = dataclasses.replace(networks, read=lru_cache(maxsize=1)(networks.read))
     with _exactly():
@@ -106,11 +106,11 @@ def attributes(measure: Measure, choice: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=16)
-def program(task: Task, measures: tuple[Measure, ...]) -> OverNetworks:
+def program(task: Problem, measures: tuple[Measure, ...]) -> OverNetworks:
     """The measures of networks, their labels and their keys: name -> (network, *dims)."""
 
-    def one(model: Model, table: Labels, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
-        view = View(model, task, table, key)
+    def one(model: Learner, table: Table, key: Float[Array, " frequency"] | None) -> dict[str, Array]:
+        view = view_of(model, task, table, key)
         return {measure.name: measure.compute(view) for measure in measures}
 
     return OverNetworks(one)
@@ -137,8 +137,8 @@ class _Call:
 
 def _evaluate(
     networks: Networks,
-    task: Task,
-    tables: Labels,
+    task: Problem,
+    tables: Table,
     keys: Float[np.ndarray, "run frequency"] | None,
     measures: tuple[Measure, ...],
     between: Callable[[], None],
@@ -163,7 +163,7 @@ def _evaluate(
             reading = reader.submit(networks.read, tuple(networks.steps[first : first + read_steps].tolist()))
             if first == 0:
                 # While the first networks are read.
-                compute.compile(*_zeros(outline, tables, keys, size))
+                compute.compile(*_zeros(outline, seen_at(_chosen(tables, [0]), np.zeros(1)), keys, size))
             read = reading.result()
             under_way: deque[_Call] = deque()
             for start in range(0, len(rows), size):
@@ -172,7 +172,8 @@ def _evaluate(
                 some = np.minimum(np.arange(start, start + size), len(rows) - 1)
                 row, place = rows[some], places[some]
                 model = with_parameters(outline, {name: leaf[row, place] for name, leaf in read.items()})
-                values = compute(model, *_chosen((tables, keys), row))
+                seen = seen_at(_chosen(tables, row), networks.steps[first + place])
+                values = compute(model, seen, None if keys is None else keys[row])
                 under_way.append(_Call(rows=row, places=first + place, values=values))
                 # One call computes while the next one's networks are gathered.
                 if len(under_way) > 1:
@@ -182,9 +183,9 @@ def _evaluate(
     return found
 
 
-def _zeros(outline: Model, tables: Labels, keys: Float[np.ndarray, "run frequency"] | None, size: int) -> Any:
+def _zeros(outline: Learner, table: Table, keys: Float[np.ndarray, "run frequency"] | None, size: int) -> Any:
     """Arguments as a call of so many networks takes them, all 0."""
-    one = outline, *_chosen((tables, keys), 0)
+    one = outline, *_chosen((table, keys), 0)
     return jax.tree.map(lambda leaf: np.zeros((size, *leaf.shape), leaf.dtype), one)
 
 
@@ -193,7 +194,7 @@ def _chosen(tree: Any, rows: Any) -> Any:
 
 
 def _final_keys(
-    networks: Networks, task: Task, tables: Labels, between: Callable[[], None]
+    networks: Networks, task: Problem, tables: Table, between: Callable[[], None]
 ) -> Float[np.ndarray, "run frequency"]:
     """The key frequencies of each run's last network."""
     steps = np.union1d(networks.steps, networks.last)

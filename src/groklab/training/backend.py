@@ -9,10 +9,11 @@ from typing import Literal
 import jax
 
 from groklab.errors import Mistake
-from groklab.tasks import Task
+from groklab.tasks import Problem, Task
 from groklab.training import fused, step
+from groklab.training.problem_data import AnyData
 from groklab.training.settings import Run
-from groklab.training.state import Data, State
+from groklab.training.state import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,11 @@ class Backend:
     """Hand-written for the CPU, or compiled by XLA."""
     why: str
     """The reason for the choice, in words."""
-    advance: Callable[[State, Data, int], State]
+    advance: Callable[[State, AnyData, int], State]
     """Takes a batch's state some steps on."""
 
 
-def backend(run: Run, task: Task, name: Literal["fused", "xla"] | None = None) -> Backend:
+def backend(run: Run, task: Problem, name: Literal["fused", "xla"] | None = None) -> Backend:
     """The back end for a batch of runs like `run`, the fastest unless one is named.
 
     Raises `Mistake` where the named one cannot train the run.
@@ -37,10 +38,11 @@ def backend(run: Run, task: Task, name: Literal["fused", "xla"] | None = None) -
         raise Mistake(f"the fused step cannot train this run: {why}; leave the choice open, or name xla")
     if name == "xla" or why is not None:
         return Backend(name="xla", why=why or "asked for", advance=step.advancing(run, task))
+    assert isinstance(task, Task)
     return Backend(name="fused", why="one layer, full batch, on the CPU", advance=fused.advancing(run, task))
 
 
-def backend_like(run: Run, task: Task, former: Literal["fused", "xla"] | None) -> Backend:
+def backend_like(run: Run, task: Problem, former: Literal["fused", "xla"] | None) -> Backend:
     """The back end a batch was begun with, since another would round otherwise; the fastest where it cannot be had."""
     try:
         return backend(run, task, former)

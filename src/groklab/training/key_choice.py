@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from groklab.errors import Mistake
-from groklab.tasks import Task
+from groklab.tasks import Problem
 
 FINAL, OWN = "final", "own"
 """The last network's, and each network's own, by the default rule of `groklab.circuits.key_frequencies`."""
@@ -14,7 +14,7 @@ SHOWN = 8
 """Frequencies listed at most."""
 
 
-def given_key(choice: str, task: Task) -> Float[np.ndarray, " frequency"] | None:
+def given_key(choice: str, task: Problem) -> Float[np.ndarray, " frequency"] | None:
     """1 at the frequencies that `choice` gives by their labels, else 0; nothing where networks decide: `final`, `own`.
 
     Raises `Mistake` for labels that the task's group does not have, or where there is no group.

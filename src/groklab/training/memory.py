@@ -11,12 +11,13 @@ import numpy as np
 
 from groklab.machine import cores
 from groklab.measures import Measure
-from groklab.models import TransformerSettings
-from groklab.tasks import Split, Task
+from groklab.models import LinearSettings, TransformerSettings
+from groklab.tasks import SequenceTask, Split, Task, problem_of
 from groklab.training import step
 from groklab.training.backend import backend
+from groklab.training.problem_data import AnyData, batch_data
 from groklab.training.settings import Run
-from groklab.training.state import Data, State, data_of, outline
+from groklab.training.state import State, outline
 
 SHARE = 0.8
 """Share of the memory at hand that a batch may take."""
@@ -36,7 +37,7 @@ def demand(runs: Sequence[Run], measures: tuple[Measure, ...], name: Literal["fu
     fused step allocates the same arrays every time. `name` is the back end; nothing means the one that training
     chooses.
     """
-    run, task = runs[0], Task.of(runs[0].task)
+    run, task = runs[0], problem_of(runs[0].task)
     state, data = shapes(runs)
     held = _bytes(state) + _bytes(data)
     if backend(run, task, name).name == "fused":
@@ -51,11 +52,9 @@ def demand(runs: Sequence[Run], measures: tuple[Measure, ...], name: Literal["fu
     return held + max(steps, measuring.at_once(len(runs)) * _beside(measuring.lower(state.model, data.table)))
 
 
-def shapes(runs: Sequence[Run]) -> tuple[State, Data]:
+def shapes(runs: Sequence[Run]) -> tuple[State, AnyData]:
     """The state and the data of a batch without the numbers, as programs are compiled for them."""
-    task = Task.of(runs[0].task)
-    data = data_of(tuple(runs), [Split.of(task, run.split, run.data_seed) for run in runs])
-    return outline(tuple(runs)), jax.tree.map(_shape, data)
+    return outline(tuple(runs)), jax.tree.map(_shape, batch_data(runs))
 
 
 def fused_demand(runs: Sequence[Run]) -> int:
@@ -105,14 +104,20 @@ def available() -> int:
 
 def generous(run: Run) -> int:
     """Bytes that one run stays below, found without the compiler: all that a forward pass computes, several times."""
-    task, model = Task.of(run.task), run.model
+    task, model = problem_of(run.task), run.model
+    if isinstance(model, LinearSettings):
+        return 4 * (4 * task.vocabulary + _bytes(outline((run,))))
     classes = task.vocabulary if model.classes is None else model.classes
     if isinstance(model, TransformerSettings):
-        positions = 1 if model.layers == 1 else task.length
+        positions = 1 if model.layers == 1 and isinstance(task, Task) else task.length
         width = model.layers * positions * (8 * model.d_model + 2 * model.d_mlp + 4 * model.heads * task.length)
     else:
         width = 2 * model.d_mlp
-    return 4 * (4 * task.pairs * (width + 2 * classes) + _bytes(outline((run,))))
+    examples = task.pairs if isinstance(task, Task) else 0
+    if isinstance(task, SequenceTask):
+        examples = task.settings.test + (task.settings.examples or run.batch_size or 0)
+        classes *= task.settings.positions
+    return 4 * (4 * examples * (width + 2 * classes) + _bytes(outline((run,))))
 
 
 def _beside(lowered: Any) -> int:

@@ -27,7 +27,8 @@ def optimiser(
     """The optimiser as a gradient transformation; both rates may be traced, the state does not depend on them.
 
     AdamW: w -= learning_rate * (m / (sqrt(v) + eps) + weight_decay * w) with both moments corrected for bias
-    (Loshchilov and Hutter 2019). Adam and SGD add weight_decay * w to the gradient instead.
+    (Loshchilov and Hutter 2019). Adam and SGD add weight_decay * w to the gradient instead, as do RMSProp (Tieleman
+    and Hinton 2012) and Adagrad (Duchi et al. 2011), whose sum starts at 0; Lion (Chen et al. 2023) decouples it.
     """
     decay = optax.add_decayed_weights(weight_decay)
     descend = optax.scale(-learning_rate)
@@ -38,6 +39,13 @@ def optimiser(
             return optax.chain(decay, _adam(settings), descend)
         case "sgd":
             return optax.chain(decay, optax.trace(decay=settings.momentum), descend)
+        case "rmsprop":
+            scale = optax.scale_by_rms(decay=settings.beta2, eps=settings.eps, eps_in_sqrt=False)
+            return optax.chain(decay, scale, descend)
+        case "adagrad":
+            return optax.chain(decay, optax.scale_by_rss(initial_accumulator_value=0.0, eps=settings.eps), descend)
+        case "lion":
+            return optax.chain(optax.scale_by_lion(b1=settings.beta1, b2=settings.beta2), decay, descend)
 
 
 def _adam(settings: OptimiserSettings) -> optax.GradientTransformation:

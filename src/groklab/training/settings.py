@@ -1,14 +1,18 @@
 """A run: everything about the training of one network, as data."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from groklab.errors import Mistake
-from groklab.models.settings import MLPSettings, TransformerSettings
-from groklab.settings import Settings, check_types
+from groklab.models.settings import LinearSettings, MLPSettings, TransformerSettings
+from groklab.settings import LATER, Settings, check_types
+from groklab.tasks.samples import SamplesSettings
+from groklab.tasks.sequences.settings import SequenceSettings
 from groklab.tasks.settings import SplitSettings, TaskSettings
+from groklab.training.intervention import Intervention
 
 POINTS = 1_000_000
 """How often a run may be logged, or its weights kept."""
@@ -18,18 +22,18 @@ POINTS = 1_000_000
 class OptimiserSettings(Settings):
     """The optimiser. The defaults are those of both papers."""
 
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    """AdamW decouples weight decay from the gradient; Adam and SGD add it to the gradient."""
+    name: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "lion"] = "adamw"
+    """AdamW and Lion decouple weight decay from the gradient; all others add it to the gradient."""
     learning_rate: float = 1e-3
     """Step size after warm-up."""
     weight_decay: float = 1.0
     """Strength of the decay, on every parameter."""
     beta1: float = 0.9
-    """Decay rate of Adam's first moment."""
+    """Decay rate of the first moment of Adam and of Lion."""
     beta2: float = 0.98
-    """Decay rate of Adam's second moment."""
+    """Decay rate of the second moment of Adam and of RMSProp; of Lion, how fast it forgets its momentum."""
     eps: float = 1e-8
-    """Added to the root of the second moment."""
+    """Added to the root of the second moment, or to Adagrad's sum."""
     momentum: float = 0.9
     """Momentum of SGD."""
     warmup: int = 10
@@ -109,18 +113,18 @@ class StopSettings(Settings):
 class Run(Settings):
     """Everything about one network: what it learns, what it is, how it is trained, what is kept of it."""
 
-    task: TaskSettings = field(default_factory=TaskSettings)
-    """What is learned."""
+    task: TaskSettings | SequenceSettings | SamplesSettings = field(default_factory=TaskSettings)
+    """What is learned: an operation's table, a sequence task, or the linear model's samples."""
     split: SplitSettings = field(default_factory=lambda: SplitSettings(fraction=0.3))
-    """Which examples are trained on."""
-    model: TransformerSettings | MLPSettings = field(default_factory=TransformerSettings)
+    """Which examples are trained on; of it a sequence task and samples read the seed alone."""
+    model: TransformerSettings | MLPSettings | LinearSettings = field(default_factory=TransformerSettings)
     """What learns it."""
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     """How the weights move."""
     loss: Literal["margin", "log_softmax"] = "margin"
     """The cross-entropy's form: log1p of summed margins, or the usual one with its float32 cancellation."""
     batch_size: int | None = None
-    """Examples a step, drawn without replacement; nothing means the full batch."""
+    """Examples a step, drawn without replacement, or anew where data are unlimited; nothing means the full batch."""
     dropout: float = 0.0
     """Probability of dropping a neuron, an attention output or an embedding during training."""
     seed: int = 0
@@ -138,6 +142,10 @@ class Run(Settings):
     key_frequencies: str = "final"
     """Which frequencies restricted and excluded logits refer to: `final`, those of the last network kept; `own`, those
     of each network measured; or frequencies with spaces between, such as `14 35 41`."""
+    extra_measures: tuple[str, ...] = field(default=(), metadata=LATER)
+    """Measures taken of the kept networks besides the usual ones: those that cost as much as training."""
+    intervention: Intervention | None = field(default=None, metadata=LATER)
+    """What is changed in the middle of training; nothing means that nothing is."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -157,6 +165,31 @@ class Run(Settings):
             raise Mistake(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.start is not None and self.start.model != self.model:
             raise Mistake("a run can start only from a run of the same model; start.model and model differ")
+        if self.intervention is not None:
+            self._check_intervention(self.intervention)
+
+    def _check_intervention(self, intervention: Intervention) -> None:
+        if isinstance(intervention.at, int) and intervention.at >= self.steps:
+            raise Mistake(f"intervention.at must be below the run's {self.steps:,} steps, not {intervention.at:,}")
+        if intervention.change == "order" and not getattr(self.model, "d_mlp", 0):
+            raise Mistake("intervention.change order needs neurons to sum over, and the model has none; give another")
+
+    @property
+    def reference(self) -> "Run | None":
+        """The same run without its intervention; nothing where it has none."""
+        return None if self.intervention is None else dataclasses.replace(self, intervention=None)
+
+    @property
+    def parents(self) -> tuple["Run", ...]:
+        """The runs that must have ended before this one can begin: the one it starts from, and its reference."""
+        return tuple(run for run in (self.start, self.reference) if run is not None)
+
+    @property
+    def table(self) -> TaskSettings:
+        """The operation that is learned. Raises `Mistake` where what is learned is no operation's table."""
+        if not isinstance(self.task, TaskSettings):
+            raise Mistake(f"{self.task.name} is no operation's table; this asks for a run of an operation")
+        return self.task
 
     @property
     def data_seed(self) -> int:

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, UInt32
 
 from groklab.measures import Labels
-from groklab.models import Model, ModelSettings, build
-from groklab.tasks import Split, Task, TaskSettings
+from groklab.models import Learner, LearnerSettings, build
+from groklab.tasks import ProblemSettings, Split, Task, problem_of
 from groklab.training.optimisers import optimiser
 from groklab.training.settings import OptimiserSettings, Run
 
@@ -43,7 +43,7 @@ class Data(eqx.Module):
 class State(eqx.Module):
     """All that training changes: what a store must hold for it to go on bit for bit."""
 
-    model: Model
+    model: Learner
     """The weights."""
     optimiser: PyTree[Array]
     """The optimiser's moments."""
@@ -67,7 +67,7 @@ def data_of(runs: tuple[Run, ...], splits: list[Split]) -> Data:
         "weight": np.where(np.arange(longest) < sizes[:, None], 1 / sizes[:, None], 0).astype(np.float32),
         "learning_rate": np.array([run.optimiser.learning_rate for run in runs], dtype=np.float32),
         "weight_decay": np.array([run.optimiser.weight_decay for run in runs], dtype=np.float32),
-        "key": _training_keys(np.array([run.seed for run in runs], dtype=np.uint32)),
+        "key": training_keys(np.array([run.seed for run in runs], dtype=np.uint32)),
     }
     return Data(**jax.device_get(arrays), table=tables_of(splits))
 
@@ -84,21 +84,22 @@ def tables_of(splits: Sequence[Split]) -> Labels:
 
 @jax.jit
 @jax.vmap
-def _training_keys(seed: UInt32[Array, ""]) -> UInt32[Array, "word"]:
+def training_keys(seed: UInt32[Array, ""]) -> UInt32[Array, "word"]:
+    """Data of the key from which all is drawn during a run's training, by its seed; takes and gives a run axis."""
     return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), 1))
 
 
-def initial_model(run: Run) -> Model:
+def initial_model(run: Run) -> Learner:
     """The network of a run before its first step, drawn from its seed."""
     return _drawn(run.model, run.task, jax.random.fold_in(jax.random.key(run.seed), 0))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _drawn(settings: ModelSettings, task: TaskSettings, key: PRNGKeyArray) -> Model:
-    return build(settings, Task.of(task).vocabulary, Task.of(task).length, key=key)
+def _drawn(settings: LearnerSettings, task: ProblemSettings, key: PRNGKeyArray) -> Learner:
+    return build(settings, problem_of(task).vocabulary, problem_of(task).length, key=key)
 
 
-def initial_state(runs: tuple[Run, ...], models: list[Model]) -> State:
+def initial_state(runs: tuple[Run, ...], models: Sequence[Learner]) -> State:
     """The state of a batch before its first step, from one network a run."""
     model = jax.tree.map(lambda *leaves: np.stack(leaves), *models)
     diverged: Any = np.full(len(runs), -1, np.int32)

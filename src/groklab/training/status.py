@@ -16,6 +16,8 @@ class Status:
     """Optimiser steps taken."""
     sentence: str
     """The same in words: `not grokked within 6,000 steps`, `diverged at step 812: the loss was not a number`."""
+    changed: int | None = None
+    """The step at which the run's intervention was made; nothing where it has none, or not yet."""
 
     @property
     def ended(self) -> bool:

@@ -6,9 +6,12 @@ accuracy is 1 throughout. It is decided at the steps of the checkpoint schedule 
 alone, so that an interrupted run decides as an uninterrupted one; and the final weights are always kept.
 """
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Float, Int
 
+from groklab.training.changing import Fork
 from groklab.training.milestones import grokked, memorised
 from groklab.training.settings import Run
 from groklab.training.status import Status
@@ -32,11 +35,33 @@ def ending(
     *,
     diverged: int,
     out_of_time: bool,
+    fork: Fork | None = None,
 ) -> Status:
     """How a run stands at the last of `steps`, `running` when it is to go on.
 
-    `diverged` is the step at which it diverged, or -1; `out_of_time` says that the batch's seconds are spent.
+    `diverged` is the step at which it diverged, or -1; `out_of_time` says that the batch's seconds are spent. `fork`
+    is that of a run with an intervention: one that cannot be made ends the run at once, as it would be its reference.
     """
+    last = int(steps[-1])
+    if fork is None or run.intervention is None:
+        return _ending(run, steps, history, diverged, out_of_time)
+    if fork.step is None:
+        sentence = f"not forked, so not trained ({run.intervention.words}): {fork.reason}"
+        return Status(state="finished", step=last, sentence=sentence)
+    status = _ending(run, steps, history, diverged, out_of_time)
+    if last < fork.step:
+        return status
+    sentence = f"{run.intervention.words} at step {fork.step:,}; {status.sentence}"
+    return dataclasses.replace(status, sentence=sentence, changed=fork.step)
+
+
+def _ending(
+    run: Run,
+    steps: Int[np.ndarray, "step"],
+    history: dict[str, Float[np.ndarray, "step"]],
+    diverged: int,
+    out_of_time: bool,
+) -> Status:
     last = int(steps[-1])
     if diverged >= 0:
         sentence = f"diverged at step {diverged:,}: the loss or its gradient was not finite"

@@ -1,7 +1,8 @@
 """A batch trained from its last commit to its end: steps, measures, checkpoints, statuses, commits."""
 
+import dataclasses
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,14 +12,16 @@ import numpy as np
 from jaxtyping import Int
 
 from groklab.measures import Measure
-from groklab.models import Model, named_parameters
-from groklab.tasks import Split, Task
+from groklab.models import Learner, named_parameters
+from groklab.tasks import problem_of
 from groklab.training.backend import backend, backend_like
+from groklab.training.changing import Fork, change
 from groklab.training.history import DECISIVE, History
 from groklab.training.over_networks import Pieces
 from groklab.training.plan import Batch
+from groklab.training.problem_data import AnyData, batch_data, seen_at
 from groklab.training.sink import Doing, Sink, Tick, Watcher
-from groklab.training.state import data_of, from_arrays, initial_state, outline, take, to_arrays
+from groklab.training.state import from_arrays, initial_state, outline, take, to_arrays
 from groklab.training.status import Status
 from groklab.training.step import measuring
 from groklab.training.stopping import ending
@@ -56,13 +59,16 @@ class Trainer:
 
     Runs that have ended leave the batch, at steps of the checkpoint schedule only. These depend on the settings
     alone, not on when commits are made, so that interruptions leave no trace in the result.
+
+    A run's intervention is made when its step is reached, before anything is measured, kept or committed there: what
+    the store has of that step and of later ones is the changed run.
     """
 
     def __init__(
         self,
         batch: Batch,
         measures: tuple[Measure, ...],
-        starts: Callable[[], list[Model]],
+        starts: Callable[[], Sequence[Learner]],
         sink: Sink,
         *,
         session: dict[str, Any],
@@ -70,23 +76,27 @@ class Trainer:
         interrupted: Callable[[], bool] = lambda: False,
         commit_seconds: float = 15.0,
         ahead: bool | None = None,
+        forks: Sequence[Fork | None] | None = None,
     ) -> None:
         """`starts` gives the initial networks, asked for only when the batch has not begun.
 
         Of `measures` those are left out that are computed afterwards. `session` is the provenance of this session,
         `interrupted` is asked often whether to commit and return, and a commit is made at least every
         `commit_seconds`. `ahead` says whether the device is kept ahead of the host; nothing means where it is not
-        the CPU.
+        the CPU. `forks` has for every run with an intervention when it is made, nothing for the others.
         """
         self.batch, self.sink = batch, sink
+        self.forks = [None] * len(batch.runs) if forks is None else list(forks)
+        if any((fork is None) != (r.intervention is None) for fork, r in zip(self.forks, batch.runs, strict=True)):
+            raise ValueError("a fork is given for every run with an intervention, and for no other")
         self.watch, self.interrupted, self.commit_seconds = watch, interrupted, commit_seconds
         self.ahead = jax.default_backend() != "cpu" if ahead is None else ahead
-        run, task = batch.runs[0], Task.of(batch.runs[0].task)
+        run, task = batch.runs[0], problem_of(batch.runs[0].task)
         kept = run.checkpoints.steps(run.steps)
         self.kept = set(kept.tolist())
         self.marks = np.union1d(run.logging.steps(run.steps), kept)
         self.measure = measuring(task, tuple(measure for measure in measures if not measure.afterwards))
-        self.whole_data = data_of(batch.runs, [Split.of(task, r.split, r.data_seed) for r in batch.runs])
+        self.whole_data = batch_data(batch.runs)
         self.new = _Uncommitted()
         self.trained = 0
         self.measured: list[_Measured] = []
@@ -117,7 +127,7 @@ class Trainer:
             self._commit()
         return self.statuses
 
-    def _resume(self, starts: Callable[[], list[Model]]) -> None:
+    def _resume(self, starts: Callable[[], Sequence[Learner]]) -> None:
         """The last committed state, or the state before the first step."""
         count = len(self.batch.runs)
         saved = self.sink.state()
@@ -134,22 +144,51 @@ class Trainer:
         self.spent = sum(session["seconds"] for session in self.sessions)
         self._enter(np.flatnonzero([not status.ended for status in self.statuses]))
         self.committed_step = self.step if saved else -1
+        if saved is None:
+            self._change()
 
     def _enter(self, active: Int[np.ndarray, "active"]) -> None:
         """Takes the rows of the runs still in training to the device."""
         self.active = active
         self.state = take(from_arrays(outline(self.batch.runs), self.whole), active)
-        self.data = take(self.whole_data, active)
         self.step = int(self.state.step)
+        self.data = take(self._data(), active)
         self.enqueued, self.steps_a_wait = 0, 1
 
     @property
     def _due(self) -> bool:
         return time.monotonic() - self.committed > self.commit_seconds
 
-    def _advance(self, target: int) -> None:
+    def _data(self) -> AnyData:
+        """The data of all runs at this step: with another decay where an intervention has changed it."""
+        if not any(self.forks):
+            return self.whole_data
+        decay = np.array(self.whole_data.weight_decay)
+        for number, (run, fork) in enumerate(zip(self.batch.runs, self.forks, strict=True)):
+            made = fork is not None and fork.step is not None and fork.step <= self.step
+            if made and run.intervention is not None and run.intervention.change == "decay":
+                decay[number] *= run.intervention.factor
+        return dataclasses.replace(self.whole_data, weight_decay=decay)
+
+    def _change(self) -> None:
+        """Makes the interventions of this step."""
+        due = [
+            (row, self.batch.runs[number], fork)
+            for row, number in enumerate(self.active.tolist())
+            if (fork := self.forks[number]) is not None and fork.step == self.step
+        ]
+        if due:
+            arrays = {path: np.array(values) for path, values in to_arrays(self.state).items()}
+            for row, run, fork in due:
+                change(arrays, row, run, fork)
+            self.state = take(from_arrays(self.state, arrays), np.arange(len(self.active)))
+            self.data = take(self._data(), self.active)
+
+    def _advance(self, mark: int) -> None:
         """Steps up to the next mark, in calls short enough to be interrupted between, or until a commit is due."""
-        while self.step < target and not self.interrupted():
+        changes = [fork.step for fork in self.forks if fork is not None and fork.step is not None]
+        while self.step < mark and not self.interrupted():
+            target = min([mark, *(step for step in changes if step > self.step)])
             count = min(self.steps_a_wait - self.enqueued, target - self.step)
             if not self.enqueued:
                 self.waited = time.monotonic()
@@ -158,6 +197,7 @@ class Trainer:
             self.step += count
             self.trained += count * len(self.active)
             self.enqueued += count
+            self._change()
             if not self.ahead or self.enqueued >= self.steps_a_wait:
                 self._wait()
             if self._due:
@@ -182,7 +222,8 @@ class Trainer:
     def _log(self) -> None:
         """Measures the active runs; where weights are kept, runs that have ended leave."""
         with self._noting_compilation("measure"):
-            values = self.measure(self.state.model, self.data.table)
+            seen = seen_at(self.data.table, np.full(len(self.active), self.step))
+            values = self.measure(self.state.model, seen)
         self.measured.append(_Measured(step=self.step, trained=self.trained, values=values))
         out_of_time = self._out_of_time()
         deciding = self.step in self.kept or out_of_time
@@ -209,7 +250,9 @@ class Trainer:
         """Says how the active runs stand; those that have ended leave the batch after a commit."""
         for number, diverged in zip(self.active.tolist(), np.asarray(self.state.diverged).tolist(), strict=True):
             run, (steps, history) = self.batch.runs[number], self.history.of(number)
-            self.statuses[number] = ending(run, steps, history, diverged=diverged, out_of_time=out_of_time)
+            self.statuses[number] = ending(
+                run, steps, history, diverged=diverged, out_of_time=out_of_time, fork=self.forks[number]
+            )
         going_on = [number for number in self.active.tolist() if not self.statuses[number].ended]
         if len(going_on) < len(self.active):
             self._commit()

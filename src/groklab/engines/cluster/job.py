@@ -105,16 +105,20 @@ class Outcome:
     """The process that trained it, by the name under which it told."""
 
 
+DERIVATION = "derived"
+"""The name of the task that computes what a study asks of its networks together, once all batches are done."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A batch of the store, and what its task needs."""
+    """A batch of the store, and what its task needs; or what is computed once all are done."""
 
     name: str
-    """The batch."""
+    """The batch, or `DERIVATION`."""
     members: tuple[int, ...]
     """The numbers of its runs."""
     after: tuple[str, ...]
-    """Batches whose runs its own start from."""
+    """Batches that must be done with before it begins."""
     finished: bool
     """Whether nothing is left to do."""
     cores: int
@@ -126,13 +130,18 @@ class Planned:
     tick: Tick
     """How far it is."""
 
+    @property
+    def words(self) -> str:
+        """What it is, in words."""
+        return f"runs {', '.join(map(str, self.members))}" if self.members else "what is computed of all of them"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A study as its store has it."""
 
     batches: tuple[Planned, ...]
-    """Its batches, parents first."""
+    """Its batches, parents first; then what is computed of all networks together, where something is."""
     runs: int
     """Networks in the study."""
     total: int

@@ -9,7 +9,7 @@ import ray
 from ray import exceptions
 
 from groklab.engines.cluster import calls
-from groklab.engines.cluster.job import Job, Outcome, Over, Plan, Planned, Report
+from groklab.engines.cluster.job import DERIVATION, Job, Outcome, Over, Plan, Planned, Report
 from groklab.engines.cluster.machines import Machine, fits, fitted, machines
 from groklab.engines.progress import Progress
 from groklab.engines.standing import committed
@@ -92,11 +92,7 @@ class Supervisor:
             over=self._over,
             words=self._words,
             cautions=(*(() if self._plan is None else self._plan.cautions), *sorted(self._waiting)),
-            given_up=tuple(
-                f"runs {', '.join(map(str, one.planned.members))}: {one.given_up}"
-                for one in self._batches.values()
-                if one.given_up
-            ),
+            given_up=tuple(f"{one.planned.words}: {one.given_up}" for one in self._batches.values() if one.given_up),
         )
 
     async def tell(self, name: str, process: str, tick: Tick) -> None:
@@ -210,8 +206,10 @@ class Supervisor:
         for parent in batch.planned.after:
             await self._batches[parent].over.wait()
             if self._batches[parent].given_up:
-                members = ", ".join(map(str, self._batches[parent].planned.members))
-                batch.given_up = f"they start from runs {members}"
+                if batch.planned.name == DERIVATION:
+                    # No more than is said of the batches.
+                    return
+                batch.given_up = f"needs {self._batches[parent].planned.words} first"
         refused = lost = 0
         looking = LOOKING
         while not (batch.planned.finished or batch.given_up or self._stopping):

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from groklab import machine
 from groklab.engines.batches import parents, train_batch
-from groklab.engines.cluster.job import Ending, Job, Outcome, Plan, Planned
+from groklab.engines.cluster.job import DERIVATION, Ending, Job, Outcome, Plan, Planned
 from groklab.engines.cluster.machines import Machine
+from groklab.engines.deriving import derive, underived
 from groklab.engines.interruption import interruptions
 from groklab.engines.left import left_of
 from groklab.engines.own import own_measures
@@ -54,6 +55,8 @@ def plan(pieces: Sequence[bytes], machines: Sequence[Machine]) -> Plan | Outcome
                 batches = planned(prepared.runs, folder.manifest.batches)
             reader = Reader(job.place)
             found = tuple(_planned(batch, batches, prepared, reader, machines) for batch in batches)
+            if underived(job.study.name, reader):
+                found += (_derivation(found, machines),)
     except StoreError as refused:
         return Outcome(kind="refused", words=str(refused))
     except Mistake as mistake:
@@ -64,7 +67,7 @@ def plan(pieces: Sequence[bytes], machines: Sequence[Machine]) -> Plan | Outcome
 
 
 def train(pieces: Sequence[bytes], name: str, cores: int, supervisor: Any) -> Outcome:
-    """Trains a batch of a job to its end, or goes on with it.
+    """Trains a batch of a job to its end, or goes on with it; or computes what is asked of all networks together.
 
     `supervisor` is told how far it is. A failure that is nobody's mistake, such as a want of memory, ends the process
     after it was told too, so that nothing broken is used again; the supervisor then tries anew.
@@ -76,6 +79,10 @@ def train(pieces: Sequence[bytes], name: str, cores: int, supervisor: Any) -> Ou
         runs, own = with_parents(job.study.runs), own_measures(job.measures)
         # Read first: opening it for writing would begin it anew on a machine that does not see it.
         manifest = Reader(job.place).manifest
+        if name == DERIVATION:
+            with Folder(job.place, manifest) as folder, multiplying(job.precision):
+                derive(folder, tell.derives)
+            return tell.outcome("done")
         (batch,) = (batch for batch in planned(runs, manifest.batches) if batch.name == name)
         with interruptions() as interrupted, Folder(job.place, manifest) as folder:
             train_batch(
@@ -123,6 +130,11 @@ class _Telling:
             faulthandler.dump_traceback_later(SILENCE, exit=True)
             self._supervisor.tell.remote(self._name, self._process, tick)
 
+    def derives(self) -> None:
+        """Tells that something is computed of the networks together, of which nothing is heard until it is done."""
+        self(Tick(done=0, trained=0, memorised=0, grokked=0, doing="measuring"))
+        faulthandler.cancel_dump_traceback_later()
+
     def outcome(self, kind: Ending, words: str = "") -> Outcome:
         """How the task ends."""
         faulthandler.cancel_dump_traceback_later()
@@ -163,6 +175,20 @@ def _planned(
         gpus=gpus,
         memory=memory,
         tick=standing(reader, batch),
+    )
+
+
+def _derivation(batches: Sequence[Planned], machines: Sequence[Machine]) -> Planned:
+    """What is computed of all networks together: after all batches, with a whole machine."""
+    return Planned(
+        name=DERIVATION,
+        members=(),
+        after=tuple(batch.name for batch in batches),
+        finished=False,
+        cores=max((one.cores for one in machines), default=1),
+        gpus=int(any(one.gpus for one in machines)),
+        memory=0,
+        tick=Tick(done=0, trained=0, memorised=0, grokked=0, doing="measuring"),
     )
 
 

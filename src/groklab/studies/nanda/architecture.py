@@ -64,7 +64,7 @@ def analyse(record: "Record") -> Analysis:
     grokked = other[read.has_grokked[other]]
     trigonometric = read.last("trig_share")[grokked] > 0.9
     effective = bootstrap(read.last("effective_frequencies_embedding")[grokked], statistic=np.mean)
-    every = read.runs[0].task.modulus // 2 if read.runs else 0
+    every = read.runs[0].table.modulus // 2 if read.runs else 0
     return Analysis(
         findings=[
             by_seeds(
@@ -110,6 +110,7 @@ def analyse(record: "Record") -> Analysis:
 def _architecture(run: Run) -> str:
     if isinstance(run.model, MLPSettings):
         return "MLP"
+    assert isinstance(run.model, TransformerSettings)
     if run.model.d_mlp == 0:
         return "attention only"
     if run.model.layer_norm:

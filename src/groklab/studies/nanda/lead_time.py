@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groklab.curves import Course, LeadTime, measure_lead
-from groklab.findings import Analysis, Finding, Table, Verdict, untested
+from groklab.curves import LeadTime
+from groklab.findings import Analysis, Finding, Verdict, untested
 from groklab.findings.claim import Claim
+from groklab.studies.leading import control, lead_of, lead_table, with_controls
 from groklab.studies.nanda.mainline import setting
-from groklab.studies.reading import Reading, in_steps
+from groklab.studies.reading import Reading
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -68,55 +69,24 @@ GOAL = (
     "mirror_accuracy_untrained", "gen_lead", "mem_lead",
 )  # fmt: skip
 """What is led: measures of answers to test pairs."""
-KEY = ("restricted", "excluded")
-"""Beginnings of the names of measures that refer to key frequencies: without any they say nothing."""
 
 
 def analyse(record: "Record") -> Analysis:
     """The lead and the false alarms of every scalar measure, at a tenth and at a half of its way."""
     read = Reading(record)
-    rows = {fraction: [_lead(read, name, fraction) for name in sorted(_measures(read))] for fraction in (0.1, 0.5)}
+    rows = {fraction: [lead_of(read, name, fraction) for name in sorted(_measures(read))] for fraction in (0.1, 0.5)}
     tenth = {row.measure: row for row in rows[0.1]}
     return Analysis(
         findings=[_finding(read, claim, tenth.get(name)) for claim, name in zip(CLAIMS, NAMES, strict=True)],
-        tables=[_table(fraction, found) for fraction, found in rows.items()],
+        tables=[lead_table(fraction, found) for fraction, found in rows.items()],
     )
 
 
 def _measures(read: Reading) -> list[str]:
     """Measures of one number a network that were taken of grokked networks, those of answers to test pairs apart."""
     scalar = [str(name) for name, variable in read.metrics.data_vars.items() if variable.dims == ("run", "step")]
-    grokked = [run for run in np.flatnonzero(read.has_grokked) if _arm(read.runs[run]) == ""]
+    grokked = [run for run in np.flatnonzero(read.has_grokked) if control(read.runs[run]) == ""]
     return [name for name in scalar if name not in GOAL and np.isfinite(read.curve(name)[grokked]).any(axis=1).all()]
-
-
-def _lead(read: Reading, name: str, fraction: float) -> LeadTime:
-    groups: dict[str, list[Course]] = {}
-    has_key = read.last("key_count") > 0
-    for run, settings in enumerate(read.runs):
-        arm, grokked, learnt = _arm(settings), bool(read.has_grokked[run]), not np.isnan(read.memorised[run])
-        if grokked != (arm == "") or (grokked and not learnt):
-            continue
-        watched = learnt and bool(has_key[run] or not name.startswith(KEY))
-        course = Course(
-            steps=read.steps,
-            values=read.curve(name)[run],
-            memorised=float(read.memorised[run]) if watched else None,
-            falls=read.falls("test_loss", run, like=name) if grokked else None,
-        )
-        groups.setdefault(arm, []).append(course)
-    positive = all(np.nanmin(course.values, initial=np.inf) > 0 for courses in groups.values() for course in courses)
-    scale = "log" if positive and "_loss" in name else "linear"
-    return measure_lead(name, groups.pop("", []), groups, scale=scale, fraction=fraction)
-
-
-def _arm(run: Run) -> str:
-    """The kind of control a run is; empty for one that can grok."""
-    if run.split.labels == "random":
-        return "random labels"
-    if run.optimiser.weight_decay == 0:
-        return "weight decay 0"
-    return "too little data" if run.split.fraction == 0.15 else ""
 
 
 def _finding(read: Reading, claim: Claim, row: LeadTime | None) -> Finding:
@@ -141,29 +111,6 @@ def _finding(read: Reading, claim: Claim, row: LeadTime | None) -> Finding:
     )
 
 
-def _table(fraction: float, found: list[LeadTime]) -> Table:
-    kinds = list(found[0].false_alarms) if found else []
-    ordered = sorted(found, key=lambda row: -row.lead.value if np.isfinite(row.lead.value) else np.inf)
-    return Table(
-        title=f"Lead over the test loss at {'a tenth' if fraction == 0.1 else 'half'} of the way",
-        columns=["measure", "lead in steps", "silent", *(f"false alarms: {kind}" for kind in kinds), "verdict"],
-        rows=[
-            [
-                row.measure,
-                in_steps(row.lead),
-                row.silent,
-                *(f"{row.false_alarms[kind].alarms} of {row.false_alarms[kind].watched}" for kind in kinds),
-                row.verdict,
-            ]
-            for row in ordered
-        ],
-        note="Each measure's level of alarm comes from the other networks that grokked: the median of where they stood "
-        "that fraction of their way from memorisation to the end (losses in log). Lead: the step at which the test "
-        "loss "
-        "has gone a tenth of its way, less the step of the alarm; median over networks. The rule: docs/phases.md.",
-    )
-
-
 @experiment(
     source=SOURCE,
     laptop="25 networks, P = 59, 6,000 steps: about 2 minutes on two cores",
@@ -184,13 +131,4 @@ def _table(fraction: float, found: list[LeadTime]) -> Table:
 )
 def lead_time(scale: Scale, seeds: int) -> Iterator[Run]:
     """For every measure: how long before the test loss it moves, and how often it moves in networks that never grok."""
-    controls = (
-        {"weight_decay": 0.0},
-        {"labels": "random"},
-        {"fraction": 0.15},
-    )
-    for seed in range(2 * seeds):
-        yield setting(scale, seed)
-    for changes in controls:
-        for seed in range(seeds):
-            yield setting(scale, seed).replace(changes)
+    yield from with_controls(lambda seed: setting(scale, seed), seeds)

@@ -46,7 +46,7 @@ def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
     share = bootstrap(_key_share(read)[read.has_grokked], statistic=np.mean)
     restricted, excluded = read.last("restricted_loss_test"), read.last("excluded_loss")
     better = (restricted < read.last("test_loss"))[read.has_grokked & ~np.isnan(restricted)]
-    chance = np.array([math.log(run.task.modulus) for run in read.runs], dtype=float)
+    chance = np.array([math.log(run.table.modulus) for run in read.runs], dtype=float)
     lost = (excluded >= chance)[read.has_grokked & ~np.isnan(excluded)]
     found = [
         by_seeds(

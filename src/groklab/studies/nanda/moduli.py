@@ -54,7 +54,7 @@ def analyse(record: "Record") -> Analysis:
     """Grokking by the prime and by the decay."""
     read = Reading(record)
     small_needs_decay, neighbour, at_once = CLAIMS
-    modulus = np.array([run.task.modulus for run in read.runs], dtype=int)
+    modulus = np.array([run.table.modulus for run in read.runs], dtype=int)
     decay = np.array([run.optimiser.weight_decay for run in read.runs], dtype=float)
     standard, strong = decay < 5, decay == 5
     smallest, near, largest = (31, 59, 113) if read.scale == "laptop" else (53, 109, 401)
@@ -66,7 +66,7 @@ def analyse(record: "Record") -> Analysis:
     # At laptop scale the main setting's prime is among these runs, and none beside it.
     alike = late[(modulus == near) & standard & (read.scale == "paper")]
     soon = (read.grokked < 2 * read.memorised)[(modulus == largest) & standard]
-    arms = read.arms(lambda run: f"{run.task.modulus}, decay {run.optimiser.weight_decay:g}")
+    arms = read.arms(lambda run: f"{run.table.modulus}, decay {run.optimiser.weight_decay:g}")
     return Analysis(
         findings=[
             by_interval(

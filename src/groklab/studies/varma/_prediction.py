@@ -52,8 +52,8 @@ class Prediction:
 def predict(networks: Sequence[Network]) -> Prediction:
     """The critical sizes by modulus, on logits and on margins. It is given networks of one circuit and nothing else."""
     forecasts: list[Forecast] = []
-    for modulus in sorted({one.run.task.modulus for one in networks}):
-        mine = [one for one in networks if one.run.task.modulus == modulus]
+    for modulus in sorted({one.run.table.modulus for one in networks}):
+        mine = [one for one in networks if one.run.table.modulus == modulus]
         for strength in STRENGTHS:
             found = crossing(mine, strength)
             if found is not None:

@@ -69,7 +69,7 @@ def analyse(record: "Record") -> Analysis:
     prediction = written(predict(networks(read, single)), record.path)
     # Nothing of the networks that were gone on with has been read up to here.
     accuracy, on = ends(read, "test_accuracy"), from_converged(read)
-    moduli = np.array([run.task.modulus for run in read.runs])
+    moduli = np.array([run.table.modulus for run in read.runs])
     seen = {modulus: transition(read, accuracy, on & (moduli == modulus)) for modulus in np.unique(moduli).tolist()}
     by_margin = [one for one in prediction.forecasts if one.strength == "margin"]
     by_logit = [one for one in prediction.forecasts if one.strength == "correct logit"]

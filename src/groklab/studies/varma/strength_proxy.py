@@ -84,7 +84,7 @@ def analyse(record: "Record") -> Analysis:
             ),
         ],
         tables=[
-            _mixtures(kept, read.runs[0].task.modulus),
+            _mixtures(kept, read.runs[0].table.modulus),
             Table(
                 title="Each network that only memorises",
                 columns=["pairs", "seed", "accuracy without mirrors", *(name.replace("_", " ") for name in values)],

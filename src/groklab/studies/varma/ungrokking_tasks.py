@@ -57,14 +57,14 @@ def analyse(record: "Record") -> Analysis:
     sound, accuracy, at = from_converged(read), ends(read, "test_accuracy"), sizes(read)
     decay = read.metrics["weight_decay"].values.astype(float)
     main = float(decay[[run.start is None for run in read.runs]].max(initial=0.0))
-    operations = list(dict.fromkeys(run.task.operation for run in read.runs))
+    operations = list(dict.fromkeys(run.table.operation for run in read.runs))
     rows: list[list[str | int | float | None]] = []
     series: dict[str, list[tuple[float, float]]] = {}
     falls: list[bool] = []
     moves: list[float] = []
     missing: list[str] = []
     for name in operations:
-        runs = sound & np.array([run.task.operation == name for run in read.runs])
+        runs = sound & np.array([run.table.operation == name for run in read.runs])
         if not runs.any():
             missing.append(name)
             continue

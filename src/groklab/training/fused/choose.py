@@ -1,12 +1,15 @@
 """Which runs the fused step can train; cheap to import."""
 
 from groklab.models.settings import TransformerSettings
+from groklab.tasks.settings import TaskSettings
 from groklab.training.settings import Run
 
 
 def fits(run: Run) -> str | None:
     """Why the fused step cannot train this run, in words; nothing where it can."""
     model = run.model
+    if not isinstance(run.task, TaskSettings):
+        return "what is learned is no operation's table"
     if not isinstance(model, TransformerSettings):
         return "the network is no transformer"
     reasons = {

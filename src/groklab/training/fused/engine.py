@@ -28,6 +28,7 @@ from groklab.training.fused.choose import fits
 from groklab.training.fused.examples import examples
 from groklab.training.fused.fold import fold, unfold
 from groklab.training.fused.layout import Pairs, Room, Sizes, Weights, pairs, room, weights
+from groklab.training.problem_data import AnyData
 from groklab.training.settings import OptimiserSettings, Run
 from groklab.training.state import Data, State
 
@@ -143,7 +144,7 @@ def rates_of(
     return np.array(rates, kind)
 
 
-def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[State, Data, int], State]:
+def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[State, AnyData, int], State]:
     """The same as `groklab.training.step.advancing`, for the runs that `fits` allows.
 
     `threads` is at most how many run at once; by default one for each core. The results' bits do not depend
@@ -154,7 +155,8 @@ def advancing(run: Run, task: Task, threads: int | None = None) -> Callable[[Sta
     rooms: list[Room] = []
     prepared: list[tuple[Any, list[Pairs]]] = []
 
-    def advance(state: State, data: Data, steps: int) -> State:
+    def advance(state: State, data: AnyData, steps: int) -> State:
+        assert isinstance(data, Data)
         adam, *rest = state.optimiser
         names = list(named_parameters(state.model))
         flat, mu, nu = (_flattened(tree, sizes) for tree in (state.model, adam.mu, adam.nu))

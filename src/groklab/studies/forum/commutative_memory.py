@@ -1,0 +1,307 @@
+"""Memorisers that know x + y = y + x: how much of early test accuracy is mirror pairs, and does it vanish again?"""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from groklab.curves import Estimate, bootstrap
+from groklab.findings import Analysis, Chart, Table, by_interval, by_seeds
+from groklab.findings.claim import Claim
+from groklab.studies.nanda.mainline import FRESH, setting
+from groklab.studies.reading import Reading, count_of, in_words, spread_of
+from groklab.studies.study import Scale, experiment
+from groklab.tasks import Split, Task
+from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
+
+SOURCE = "Forum post of Nanda and Lieberum 2022, comments"
+CLAIMS = (
+    Claim(
+        identifier="forum.mirrors-early",
+        source=SOURCE,
+        claim="A memorising network knows x + y = y + x, which halves what it must store.",
+        published=None,
+        how="At the step of memorisation: accuracy on test pairs whose mirror was trained on less that on the others.",
+        criterion="The 95% interval of the mean over seeds lies above 0.1.",
+    ),
+    Claim(
+        identifier="forum.mirrors-control",
+        source=SOURCE,
+        claim="For subtraction, which does not commute, a memorising network knows no mirrors (the control).",
+        published=None,
+        how="The same for x - y.",
+        criterion="The 95% interval of the mean over seeds lies within -0.05 and 0.05.",
+    ),
+    Claim(
+        identifier="forum.mirrors-stay",
+        source=SOURCE,
+        claim="A memorising network that does not grok goes on knowing its mirrors.",
+        published=None,
+        how="Networks on operations that commute that have not grokked at the end, and whose two accuracies differ by "
+        "more than 0.05 at the step of memorisation: median difference over the last quarter of their steps, over that "
+        "at the step of memorisation.",
+        criterion="At least one half in at least 80% of the networks.",
+    ),
+)
+OPERATIONS = ("add", "subtract", "quadratic", "cubic")
+SHARES = {"laptop": (0.15, 0.25, 0.4), "paper": (0.1, 0.2, 0.3)}
+"""Shares of the table trained on, the last that of the main setting."""
+STEPS = {"laptop": 4000, "paper": 40_000}
+GONE = 0.05
+"""Gap up to which mirrors are no better known than other pairs."""
+KEPT = 0.5
+"""Share of its first gap that a network keeps which goes on knowing its mirrors."""
+
+
+def analyse(record: "Record") -> Analysis:
+    """The gap between both kinds of test pairs over training, by operation and share of the table."""
+    read = Reading(record)
+    gap = read.curve("mirror_accuracy_trained") - read.curve("mirror_accuracy_untrained")
+    early = at_memorisation(read, gap)
+    share = np.array([run.split.fraction or 0.0 for run in read.runs])
+    main = share == share.max(initial=0.0)
+    operation = np.array([run.table.operation for run in read.runs], dtype=object)
+    of_sum, of_difference = (_mean(early[main & (operation == name)]) for name in ("add", "subtract"))
+    commutes = np.array([Task.of(run.table).operation.commutative for run in read.runs], dtype=bool)
+    lasting = commutes & ~np.isnan(read.memorised) & ~read.has_grokked & (early > GONE)
+    kept = _late(read, gap)[lasting] / early[lasting]
+    return Analysis(
+        findings=[
+            by_interval(
+                CLAIMS[0],
+                of_sum.value,
+                (of_sum.low, of_sum.high),
+                allowed=(0.1, 1),
+                contrary=(-1, 0.1),
+                units="difference of accuracies",
+                seeds=of_sum.count,
+                scale=read.scale,
+                sentence=f"x + y: when they memorise, mirrors of train pairs are known better by {in_words(of_sum)}",
+            ),
+            by_interval(
+                CLAIMS[1],
+                of_difference.value,
+                (of_difference.low, of_difference.high),
+                allowed=(-0.05, 0.05),
+                contrary=_beyond(of_difference),
+                units="difference of accuracies",
+                seeds=of_difference.count,
+                scale=read.scale,
+                sentence="x - y: when they memorise, mirrors of train pairs are known better by "
+                f"{in_words(of_difference)}",
+            ),
+            by_seeds(
+                CLAIMS[2],
+                kept >= KEPT,
+                contrary=kept < KEPT,
+                scale=read.scale,
+                sentence=f"{count_of(kept >= KEPT)} networks that know mirrors when they memorise and do not grok keep "
+                f"at least half of the gap; median {np.median(kept) if len(kept) else math.nan:.3g} of it",
+            ),
+        ],
+        tables=[_table(read, gap, early, share)],
+        charts=_charts(read, gap, early, share),
+    )
+
+
+def at_memorisation(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
+    """The gap of each run at the step at which it memorised; NaN for one that did not."""
+    place = np.searchsorted(read.steps, np.nan_to_num(read.memorised))
+    found = gap[np.arange(len(gap)), np.minimum(place, len(read.steps) - 1)]
+    return np.where(np.isnan(read.memorised), np.nan, found)
+
+
+def vanishes(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
+    """The step from which on each run's gap stays at `GONE` at most, having been beyond it; NaN where there is none."""
+    steps: list[float] = []
+    for row in gap:
+        known = np.flatnonzero(~np.isnan(row))
+        small = np.abs(row[known]) <= GONE
+        # The last stretch of small gaps, if the run ends in one.
+        begin = len(small) - int(np.argmin(small[::-1])) if not small.all() else 0
+        ends_small = bool(len(small)) and bool(small[-1])
+        steps.append(float(read.steps[known[begin]]) if ends_small and begin > 0 else math.nan)
+    return np.array(steps)
+
+
+def share_of_mirrors(read: Reading, accuracies: tuple[np.ndarray, np.ndarray]) -> Float[np.ndarray, " run"]:
+    """Of the test pairs that are answered right, the share whose mirror was trained on."""
+    splits = [Split.of(Task.of(run.task), run.split, run.data_seed) for run in read.runs]
+    mirrors, others = (
+        np.array([part.sum() for part in parts], dtype=float) * right
+        for parts, right in zip(
+            ([split.mirror_trained for split in splits], [split.mirror_untrained for split in splits]),
+            accuracies,
+            strict=True,
+        )
+    )
+    with np.errstate(invalid="ignore"):
+        return mirrors / (mirrors + others)
+
+
+def _late(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
+    """The median gap over the last quarter of each run's steps."""
+    within = (read.steps >= 0.75 * read.lasted[:, None]) & ~np.isnan(gap)
+    return np.array(
+        [np.median(row[mask]) if mask.any() else math.nan for row, mask in zip(gap, within, strict=True)], dtype=float
+    )
+
+
+def _mean(values: Float[np.ndarray, " run"]) -> Estimate:
+    return bootstrap(values, statistic=np.mean)
+
+
+def _beyond(estimate: Estimate) -> tuple[float, float]:
+    """The range of the contrary on the side on which the estimate lies: both sides of the allowed one are contrary."""
+    return (0.05, 1) if estimate.value > 0 else (-1, -0.05)
+
+
+def _table(
+    read: Reading,
+    gap: Float[np.ndarray, "run step"],
+    early: Float[np.ndarray, " run"],
+    share: Float[np.ndarray, " run"],
+) -> Table:
+    parts = tuple(read.at(f"mirror_accuracy_{which}", read.memorised) for which in ("trained", "untrained"))
+    mirrors = share_of_mirrors(read, (parts[0], parts[1]))
+    gone, late = vanishes(read, gap), _late(read, gap)
+    rows: list[list[str | int | float | None]] = []
+    for (_, part), runs in _arms(read, share).items():
+        rows.append(
+            [
+                Task.of(read.runs[int(np.flatnonzero(runs)[0])].task).operation.formula,
+                f"{part:.0%}",
+                int(runs.sum()),
+                int(np.sum(~np.isnan(read.memorised[runs]))),
+                spread_of(read.at("test_accuracy", read.memorised)[runs]),
+                spread_of(parts[0][runs]),
+                spread_of(parts[1][runs]),
+                in_words(_mean(early[runs])) if np.isfinite(early[runs]).any() else None,
+                spread_of(mirrors[runs]),
+                spread_of(np.array([_greatest(row) for row in gap[runs]])),
+                spread_of(late[runs]),
+                int(read.has_grokked[runs].sum()),
+                int(np.sum(~np.isnan(gone[runs]))),
+                spread_of(np.where(read.has_grokked, gone - read.time, np.nan)[runs]),
+            ]
+        )
+    return Table(
+        title="What is known of mirrors",
+        columns=[
+            "operation",
+            "share of the table",
+            "networks",
+            "memorised",
+            "test accuracy then",
+            "on pairs whose mirror was trained on",
+            "on the others",
+            "gap, mean",
+            "share of mirrors among right answers",
+            "greatest gap",
+            "gap at the end",
+            "grokked",
+            "networks whose gap is gone",
+            "steps from grokking until it is",
+        ],
+        rows=rows,
+        note="Mean (least to largest) over networks, at the step of memorisation unless said otherwise. The gap at the "
+        f"end is the median over the last quarter of the steps. It is gone from the step on from which it stays within "
+        f"{GONE:g}. x^2 + x y + y^2 commutes, x^3 + x y does not; of x - y the mirror has the negative answer.",
+    )
+
+
+def _greatest(row: Float[np.ndarray, " step"]) -> float:
+    return float(np.nanmax(row)) if np.isfinite(row).any() else math.nan
+
+
+def _arms(read: Reading, share: Float[np.ndarray, " run"]) -> dict[tuple[str, float], Bool[np.ndarray, " run"]]:
+    """The runs of each operation and share of the table, in their order."""
+    operation = [run.table.operation for run in read.runs]
+    every = dict.fromkeys(zip(operation, share.tolist(), strict=True))
+    return {
+        (name, part): np.array([one == name for one in operation], dtype=bool) & (share == part) for name, part in every
+    }
+
+
+def _charts(
+    read: Reading,
+    gap: Float[np.ndarray, "run step"],
+    early: Float[np.ndarray, " run"],
+    share: Float[np.ndarray, " run"],
+) -> list[Chart]:
+    arms = _arms(read, share)
+    by_size = Chart(
+        title="Mirrors known when a network memorises",
+        x="share of the table trained on",
+        y="gap of test accuracies, mean",
+        series={
+            name: [
+                (part, float(np.nanmean(early[runs])))
+                for (other, part), runs in arms.items()
+                if other == name and np.isfinite(early[runs]).any()
+            ]
+            for name in dict.fromkeys(name for name, _ in arms)
+        },
+    )
+    over_training = [
+        Chart(
+            title=f"Mirrors known over training, {name}",
+            x="step",
+            y="gap of test accuracies, mean",
+            log_x=True,
+            series={f"{part:.0%} of the table": _mean_curve(read, gap[arms[name, part]]) for _, part in some},
+        )
+        for name in dict.fromkeys(name for name, _ in arms)
+        for some in [[arm for arm in arms if arm[0] == name]]
+    ]
+    return [by_size, *over_training]
+
+
+def _mean_curve(read: Reading, gap: Float[np.ndarray, "run step"]) -> list[tuple[float, float]]:
+    """The mean over runs at the steps at which all of them were measured, from step 1 on."""
+    known = np.isfinite(gap).all(axis=0) & (read.steps > 0)
+    return list(zip(read.steps[known].tolist(), gap[:, known].mean(axis=0).tolist(), strict=True))
+
+
+@experiment(
+    source=SOURCE,
+    laptop="60 networks, four operations, P = 59, 4,000 steps: about 4 minutes on two cores",
+    paper="60 networks, four operations, P = 113, 40,000 steps: five hours on two cores",
+    seeds=5,
+    claims=CLAIMS,
+    choices=(
+        "Addition and subtraction, and two more operations of Power et al.'s list, neither a group: x^2 + x y + y^2, "
+        "which commutes, and x^3 + x y, which does not. Of x - y a memoriser may know that the mirror has the negative "
+        "answer; of x^3 + x y the mirror says nothing.",
+        "Claims look at the main setting's share of the table, the largest here; smaller ones say what the gap does "
+        "where a network does not grok.",
+        "A pair (a, a) counts among those without a trained mirror.",
+        "The last claim was added later than the others, before the runs.",
+        "Seeds are from 8 on, which had no part in the choice of the laptop setting. A run ends 500 steps after it "
+        "grokked.",
+    ),
+    reads=("train_accuracy", "test_accuracy", "mirror_accuracy_trained", "mirror_accuracy_untrained"),
+    analysis=analyse,
+)
+def commutative_memory(scale: Scale, seeds: int) -> Iterator[Run]:
+    """What memorising networks know of mirrors, by operation and training set's size."""
+    for operation in OPERATIONS:
+        for share in SHARES[scale]:
+            for number in range(seeds):
+                yield setting(scale, FRESH + number).replace(
+                    {
+                        "operation": operation,
+                        "fraction": share,
+                        "steps": STEPS[scale],
+                        "logging.every": 50 if scale == "laptop" else 200,
+                        "logging.growth": 1.15,
+                        "checkpoints.every": 500,
+                        "checkpoints.growth": 1.0,
+                        "after_grokking": 500,
+                    }
+                )

@@ -1,0 +1,360 @@
+"""A reader's proposal: grok a small part of the data first, then train on all. Does it beat training on all at once?"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from groklab.curves import Curve, Estimate, bootstrap, crossing
+from groklab.findings import Analysis, Chart, Finding, Table, Verdict, by_interval, untested
+from groklab.findings.claim import Claim
+from groklab.studies.nanda.mainline import FRESH, setting
+from groklab.studies.reading import Reading, in_words, mean_of, spread_of
+from groklab.studies.study import Scale, experiment
+from groklab.training.settings import Run
+
+if TYPE_CHECKING:
+    from groklab.record import Record
+
+SOURCE = "Forum post of Nanda and Lieberum 2022, comments"
+CLAIMS = (
+    Claim(
+        identifier="forum.small-part-first",
+        source=SOURCE,
+        claim="A network that groks a small part of the data first and is then trained on all generalises no worse "
+        "than one trained on all at once (a reader's proposal).",
+        published=None,
+        how="Test loss at the end after equal numbers of steps, and of examples seen: difference of the means of the "
+        "logarithms, small part first less all at once, paired by seed.",
+        criterion="The 95% interval lies at or below log 1.1 for both counts (partly: for one).",
+    ),
+    Claim(
+        identifier="forum.small-part-sooner",
+        source=SOURCE,
+        claim="A network that groks a small part of the data first and is then trained on all generalises in fewer "
+        "steps than with the small part alone.",
+        published=None,
+        how="Step of grokking, the second part's steps counted, over that of training on the small part alone, paired "
+        "by seed.",
+        criterion="The 95% interval of the mean ratio lies below 1.",
+        since="Before the runs: a network that has grokked the small part had the same steps as the one on the small "
+        "part alone, so that the ratio of their steps of grokking is 1 whatever comes then. Compared are the steps at "
+        "which the test loss first falls to 1e-3 nats.",
+    ),
+)
+SHARES = {"laptop": (0.4, 0.8), "paper": (0.3, 0.8)}
+"""Shares of the table: the small part, which is that of the main setting, and all that is not held out."""
+HELD_OUT = 0.2
+FIRST_STEPS = {"laptop": 6000, "paper": 30_000}
+"""Steps on the small part at most, until it is grokked."""
+THEN_STEPS = {"laptop": 2000, "paper": 10_000}
+"""Steps on all after it."""
+LEVEL = 1e-3
+"""Test loss in nats at which a network counts as having generalised, once it has grokked in any case."""
+WORSE = math.log(1.1)
+"""Difference of logarithms up to which a test loss is no worse."""
+FIRST, AGAIN, AT_ONCE, ALONE = "small part first", "small part, begun again", "all at once", "small part alone"
+ARMS = (FIRST, AGAIN, AT_ONCE, ALONE)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """The test loss of one way of training, over steps and over examples seen."""
+
+    loss: Curve
+    """Test loss over the steps of the whole way, logarithmic."""
+    turn: float
+    """The step from which on it is trained on the second part; 0 where there is but one."""
+    sizes: tuple[int, int]
+    """Examples that a step sees before and after that."""
+
+    def examples(self, step: float) -> float:
+        """Examples seen after a step: full batches, each step sees the whole training set."""
+        before, after = self.sizes
+        return before * min(step, self.turn) + after * max(0.0, step - self.turn)
+
+    def step(self, examples: float) -> float:
+        """The step after which so many examples were seen."""
+        before, after = self.sizes
+        first = before * self.turn
+        return examples / before if examples <= first and before else self.turn + (examples - first) / after
+
+    @property
+    def generalised(self) -> float:
+        """The step at which the test loss first falls to `LEVEL`; infinite where it does not."""
+        found = crossing(self.loss, self.loss.on_scale(LEVEL), -1)
+        return math.inf if found is None else found.step
+
+    @property
+    def last(self) -> float:
+        """Its last logged step."""
+        return float(self.loss.steps[-1])
+
+
+Ways = Mapping[str, Course]
+
+
+def analyse(record: "Record") -> Analysis:
+    """The four ways of each seed, compared where they have made as many steps and seen as many examples."""
+    read = Reading(record)
+    seeds = {seed: found for seed in dict.fromkeys(run.seed for run in read.runs) if (found := ways(read, seed))}
+    tried = len({run.seed for run in record.runs})
+    by_steps, by_examples = (
+        np.array([[at_equal(found, arm, count) for arm in ARMS] for found in seeds.values()]).reshape(-1, len(ARMS))
+        for count in ("steps", "examples")
+    )
+    least = [bootstrap(logs[:, 0] - logs[:, 2], statistic=np.mean) for logs in (by_steps, by_examples)]
+    few = f"{len(seeds)} of {tried} networks grok the small part in the steps given"
+    return Analysis(
+        findings=[_no_worse(least, read.scale, few), _sooner(list(seeds.values()), read.scale, few)],
+        tables=[_table(seeds, by_steps, by_examples), _each(read, seeds)],
+        charts=_charts(list(seeds.values())),
+    )
+
+
+def ways(read: Reading, seed: int) -> Ways | None:
+    """The four ways of a seed; nothing where its network did not grok the small part, or one of them diverged."""
+    found: dict[str, int] = {}
+    for number, run in enumerate(read.runs):
+        if run.seed == seed:
+            found[_part_of(run)] = number
+    if not found.keys() >= {"parent", *ARMS} or not read.has_grokked[found["parent"]]:
+        return None
+    parent, turn = found["parent"], float(read.lasted[found["parent"]])
+    sizes = read.metrics["train_size"].values
+    told: dict[str, Course] = {}
+    for arm in ARMS:
+        run = found[arm]
+        steps, losses = read.steps, read.curve("test_loss")[run]
+        if arm in (FIRST, AGAIN):
+            before = read.steps <= turn
+            steps = np.concatenate([read.steps[before], turn + read.steps[1:]])
+            losses = np.concatenate([read.curve("test_loss")[parent][before], losses[1:]])
+        told[arm] = Course(
+            loss=Curve.of(steps, losses, "log"),
+            turn=turn if arm in (FIRST, AGAIN) else 0.0,
+            sizes=(int(sizes[parent]), int(sizes[run])),
+        )
+    return told
+
+
+def at_equal(found: Ways, arm: str, count: str) -> float:
+    """The logarithm of an arm's test loss where it has made as many steps, or seen as many examples, as the first arm.
+
+    That arm is `FIRST`, at its end; NaN where the other one is not trained that far.
+    """
+    first, course = found[FIRST], found[arm]
+    step = first.last if count == "steps" else course.step(first.examples(first.last))
+    return course.loss.at(step) if step <= course.last else math.nan
+
+
+def _part_of(run: Run) -> str:
+    """Which of the ways a run is, or of two of them the first part."""
+    small = run.split.fraction in [shares[0] for shares in SHARES.values()]
+    if run.start is not None:
+        return AGAIN if small else FIRST
+    if not small:
+        return AT_ONCE
+    return ALONE if run.stop.after_grokking is None else "parent"
+
+
+def _no_worse(least: Sequence[Estimate], scale: str, few: str) -> Finding:
+    by_steps, by_examples = least
+    if any(math.isnan(one.low) for one in least):
+        return untested(CLAIMS[0], scale=scale, sentence=few)
+    holds = [one.high <= WORSE for one in least]
+    verdict: Verdict = "reproduced" if all(holds) else "partly" if any(holds) else "not reproduced"
+    if all(one.low > WORSE for one in least):
+        verdict = "contradicted"
+    worst = max(least, key=lambda one: one.value)
+    return Finding(
+        claim=CLAIMS[0],
+        verdict=verdict,
+        sentence=f"log test loss, small part first less all at once: after equal steps {in_words(by_steps)}, after "
+        f"equal examples {in_words(by_examples)}; {few}",
+        value=worst.value,
+        low=worst.low,
+        high=worst.high,
+        units="difference of log test losses, the greater of the two counts",
+        seeds=worst.count,
+        scale=scale,
+    )
+
+
+def ratio(found: Ways) -> float:
+    """Steps until the network has generalised, small part first over small part alone.
+
+    Where the small part alone does not get there its last step stands for it, so that the ratio is too large; where
+    small part first does not, the ratio is 1 at least.
+    """
+    first, alone = found[FIRST], found[ALONE]
+    steps = min(alone.generalised, alone.last)
+    return first.generalised / steps if math.isfinite(first.generalised) else max(1.0, first.last / steps)
+
+
+def _sooner(seeds: Sequence[Ways], scale: str, few: str) -> Finding:
+    ratios = bootstrap([ratio(found) for found in seeds], statistic=np.mean)
+    censored = sum(math.isinf(found[ALONE].generalised) for found in seeds)
+    return by_interval(
+        CLAIMS[1],
+        ratios.value,
+        (ratios.low, ratios.high),
+        allowed=(0, math.nextafter(1, 0)),
+        contrary=(1, math.inf),
+        units="ratio of steps",
+        seeds=ratios.count,
+        scale=scale,
+        sentence=f"steps to a test loss of {LEVEL:g}, small part first over small part alone: {in_words(ratios)}; the "
+        f"small part alone does not get there in {censored} networks; {few}",
+    )
+
+
+def _table(
+    seeds: Mapping[int, Ways], by_steps: Float[np.ndarray, "seed arm"], by_examples: Float[np.ndarray, "seed arm"]
+) -> Table:
+    rows: list[list[str | int | float | None]] = []
+    for column, arm in enumerate(ARMS):
+        against = [bootstrap(logs[:, column] - logs[:, 2], statistic=np.mean) for logs in (by_steps, by_examples)]
+        generalised = np.array([found[arm].generalised for found in seeds.values()])
+        rows.append(
+            [
+                arm,
+                len(seeds),
+                *(
+                    cell
+                    for logs, one in zip((by_steps, by_examples), against, strict=True)
+                    for cell in (_geometric(logs[:, column]), in_words(one) if one.count else None)
+                ),
+                spread_of(generalised[np.isfinite(generalised)]),
+                int(np.isfinite(generalised).sum()),
+            ]
+        )
+    return Table(
+        title="Test loss after as much training",
+        columns=[
+            "way",
+            "networks",
+            "test loss after equal steps (nats)",
+            "log of it less that of all at once",
+            "test loss after equal examples (nats)",
+            "log of it less that of all at once",
+            f"steps to a test loss of {LEVEL:g}",
+            "networks that get there",
+        ],
+        rows=rows,
+        note="Steps and examples of each seed are those of its small part first, both parts together; geometric means "
+        "over seeds. Small part, begun again: the same two parts, but the second one on the small part too: it tells "
+        "what the fresh optimiser does. A step of training sees the whole training set.",
+    )
+
+
+def _each(read: Reading, seeds: Mapping[int, Ways]) -> Table:
+    """A row a seed."""
+    number = {run: index for index, run in enumerate(read.runs)}
+    when = {(run.seed, _part_of(run)): float(read.grokked[index]) for run, index in number.items()}
+    rows: list[list[str | int | float | None]] = [
+        [
+            seed,
+            when[seed, "parent"],
+            found[FIRST].turn,
+            found[FIRST].examples(found[FIRST].last),
+            *(when[seed, arm] if math.isfinite(when[seed, arm]) else None for arm in (ALONE, AT_ONCE)),
+            ratio(found),
+        ]
+        for seed, found in seeds.items()
+    ]
+    return Table(
+        title="Each seed",
+        columns=[
+            "seed",
+            "small part grokked at step",
+            "its first part ends at step",
+            "examples seen in all",
+            "small part alone grokked at step",
+            "all at once grokked at step",
+            f"steps to {LEVEL:g}, small part first over alone",
+        ],
+        rows=rows,
+        note="The first part of small part first is the network on the small part alone up to where it ends, so that "
+        "both grok at one step: what the second part changes shows afterwards.",
+    )
+
+
+def _geometric(logs: Float[np.ndarray, " seed"]) -> float | None:
+    mean = mean_of(logs)
+    return None if mean is None else math.exp(mean)
+
+
+def _charts(seeds: Sequence[Ways]) -> list[Chart]:
+    """The geometric mean of the test loss over seeds, over steps and over examples."""
+    if not seeds:
+        return []
+    charts: list[Chart] = []
+    for count in ("steps", "examples"):
+        series: dict[str, list[tuple[float, float]]] = {}
+        for arm in ARMS:
+            courses = [found[arm] for found in seeds]
+            ends = [one.last if count == "steps" else one.examples(one.last) for one in courses]
+            points = np.linspace(0, min(ends), 201)[1:].tolist()
+            series[arm] = [
+                (
+                    point,
+                    math.exp(np.mean([one.loss.at(point if count == "steps" else one.step(point)) for one in courses])),
+                )
+                for point in points
+            ]
+        title = "Test loss over steps" if count == "steps" else "Test loss over examples seen"
+        x = "step" if count == "steps" else "examples seen"
+        charts.append(Chart(title=title, x=x, y="test loss (nats), geometric mean", series=series, log_y=True))
+    return charts
+
+
+@experiment(
+    source=SOURCE,
+    laptop="30 networks, P = 59, up to 10,000 steps: about 4 minutes on two cores",
+    paper="30 networks, P = 113, up to 50,000 steps: four hours on two cores",
+    seeds=6,
+    claims=CLAIMS,
+    choices=(
+        "The reader's small and vastly larger part are 40% of the table (30% at paper scale) and all of the 80% that "
+        "are not held out; a table has no vastly larger part than one that can be grokked. The held-out fifth is the "
+        "test set of every network. All contains the small part.",
+        "The first part ends at the first step of the checkpoint schedule, every 100, after test accuracy has passed "
+        "0.99. The second part goes on from its weights with a fresh optimiser, as `start` does.",
+        "Training is in full batches: a step sees every example of its training set once. All at once and the small "
+        "part alone are trained for longer than needed, and read, between logged steps, where they have made as many "
+        "steps, or seen as many examples, as small part first has at its end, seed by seed.",
+        "A seed whose network does not grok the small part within the steps given has no second part to speak of, and "
+        "counts in no comparison; how many do is said.",
+        "The step at which the test loss falls to 1e-3 nats, a tenth or less of what it is when test accuracy passes "
+        "0.99, stands for that of grokking in the second claim. Where the small part alone does not get there, its "
+        "last step is taken, which is against the claim.",
+        "Seeds are from 8 on, which had no part in the choice of the laptop setting.",
+    ),
+    reads=("train_accuracy", "test_accuracy", "test_loss"),
+    analysis=analyse,
+)
+def small_part_first(scale: Scale, seeds: int) -> Iterator[Run]:
+    """A small part grokked and then all, all at once, the small part alone: as many steps, as many examples."""
+    small, whole = SHARES[scale]
+    first, then = FIRST_STEPS[scale], THEN_STEPS[scale]
+    common: dict[str, object] = {
+        "held_out": HELD_OUT,
+        "logging.every": 50 if scale == "laptop" else 100,
+        "checkpoints.every": 100 if scale == "laptop" else 500,
+        "checkpoints.growth": 1.0,
+    }
+    for number in range(seeds):
+        alone = setting(scale, FRESH + number).replace(
+            common | {"fraction": small, "steps": first + math.ceil(then * whole / small) + 100}
+        )
+        parent = alone.replace({"steps": first, "after_grokking": 0})
+        yield parent
+        for share in (whole, small):
+            second: dict[str, object] = {"fraction": share, "steps": then, "after_grokking": None}
+            yield replace(parent.replace(second), start=parent)
+        yield alone.replace({"fraction": whole, "steps": first + then})
+        yield alone

@@ -1,0 +1,81 @@
+"""The claims of the other algorithmic tasks, written down before any run of them."""
+
+from groklab.findings.claim import Claim
+
+SOURCE = "Nanda et al. 2023, appendix E"
+EACH = "At least 80% of the networks."
+CLAIMS = (
+    Claim(
+        identifier="nanda.digits-phase-change",
+        source=SOURCE,
+        claim="With unlimited data addition of numbers of five digits is learned in a phase change, without grokking.",
+        published="shown as curves",
+        how="The test loss loses half of its whole fall, in log, within a tenth of the steps of training, and "
+        "the loss of the batches trained on is never below half the test loss up to the end of that fall.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.digits-limited-groks",
+        source=SOURCE,
+        claim="With limited data addition of numbers of five digits is grokked.",
+        published="shown as curves",
+        how="With a fixed set of 700 sums the train loss passes half of its way in log at most half as many "
+        "steps in as the test loss does, while the test loss is at or above its initial value.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.digits-one-by-one",
+        source=SOURCE,
+        claim="Each digit of the sum has a phase change of its own, at a time of its own.",
+        published="shown as curves",
+        how="The steps at which the test loss of each output digit passes half of its way in log; of all "
+        "pairs of digits, in how many they differ by more than a factor of 1.2.",
+        criterion="At least half of the pairs of digits, in at least 80% of the networks.",
+    ),
+    Claim(
+        identifier="nanda.subsequences-phase-change",
+        source=SOURCE,
+        claim="With unlimited data completing repeated subsequences is learned in a phase change, without grokking.",
+        published="shown as curves",
+        how="The test loss loses half of its whole fall, in log, within a tenth of the steps of training, and "
+        "the loss of the batches trained on is never below half the test loss up to the end of that fall.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.subsequences-limited-groks",
+        source=SOURCE,
+        claim="With limited data completing repeated subsequences is grokked.",
+        published="shown as curves",
+        how="With 512 sequences the train loss passes half of its way in log at most half as many steps in as "
+        "the test loss does, while the test loss is at or above its initial value.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.subsequences-induction",
+        source=SOURCE,
+        claim="The phase change is the forming of induction heads.",
+        published=None,
+        how="At the end some head of the second layer has a prefix-matching and a copying score above 0.5; "
+        "the steps at which its prefix-matching score and the test loss pass half of their ways differ by "
+        "less than a tenth of training.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.trigrams-phase-change",
+        source=SOURCE,
+        claim="With unlimited data predicting skip trigrams is learned in a phase change, without grokking.",
+        published="shown as curves",
+        how="The test loss loses half of its whole fall, in log, within a tenth of the steps of training, and "
+        "the loss of the batches trained on is never below half the test loss up to the end of that fall.",
+        criterion=EACH,
+    ),
+    Claim(
+        identifier="nanda.trigrams-limited-groks",
+        source=SOURCE,
+        claim="With limited data predicting skip trigrams is grokked.",
+        published="shown as curves",
+        how="With 512 sequences the train loss passes half of its way in log at most half as many steps in as "
+        "the test loss does, while the test loss is at or above its initial value.",
+        criterion=EACH,
+    ),
+)
