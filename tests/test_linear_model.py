@@ -158,12 +158,14 @@ def test_the_page_of_such_a_store_is_made(record: Any, tmp_path: Path) -> None:
     assert "General weight" in record.report(tmp_path / "page.html").read_text()
 
 
-STEPS = np.array([0, 1, 2, 5, 10, 20, 35, 50, 100, 200, 350, 500, 700, 800, 900, 930, 960, 1000])
+LONG = 5000
+"""Steps of the last one are five of the decay's times at the weakest decay."""
+STEPS = LONG * np.array([0, 1, 2, 5, 10, 20, 35, 50, 100, 200, 350, 500, 700, 800, 850, 900, 930, 960, 1000])
 
 
 def course(general: float, memorising: float, *, early: float = 1.0, way: float = 0.0, apart: float = 0.0) -> Values:
-    """Both weights rise to their ends by step 500; `early` multiplies the general one's head start."""
-    share = np.minimum(STEPS / 500, 1.0)
+    """Both weights rise to their ends by half of the steps; `early` multiplies the general one's head start."""
+    share = np.minimum(STEPS / (500 * LONG), 1.0)
     return {
         "general_weight": general * share**early,
         "memorising_weight_mean": memorising * share,
@@ -223,6 +225,58 @@ def test_equal_weights_with_rounding_are_no_phase_change() -> None:
         return found | {"general_weight": found["general_weight"] * wobble}
 
     assert verdicts(values)[1] == "contradicted"
+
+
+def batches(general: Callable[[np.ndarray], np.ndarray | float]) -> Callable[[Run], Values]:
+    """In random batches the memorising weights hold a fifth, the general one what is said of the share of the way."""
+
+    def values(run: Run) -> Values:
+        found = course(0.8, 0.2)
+        if run.batch_size is None:
+            return found
+        return {**found, "general_weight": found["memorising_weight_mean"] * general(STEPS / STEPS[-1])}
+
+    return values
+
+
+@pytest.mark.parametrize(
+    ("general", "verdict"),
+    [
+        (lambda share: 4.0 + 0 * share, "reproduced"),
+        # More than twice as large at the end, and smaller once on the way.
+        (lambda share: 4.0 + 8 * share, "contradicted"),
+        (lambda share: np.where(np.abs(share - 0.2) < 0.01, 0.9, 4.0), "contradicted"),
+        # The fit is never half: nothing is known.
+        (lambda share: 0.5 + 0 * share, "not reproduced"),
+    ],
+)
+def test_random_batches_from_the_first_step_to_the_end(
+    general: Callable[[np.ndarray], np.ndarray], verdict: str
+) -> None:
+    found = analysed(batches(general)).findings[3]
+    assert found.verdict == verdict
+    assert found.seeds == 5
+
+
+def test_runs_too_short_for_their_decay_are_in_no_verdict() -> None:
+    def values(run: Run) -> Values:
+        late = 5 / (run.optimiser.learning_rate * (run.optimiser.weight_decay or 1.0))
+        short = run.optimiser.name == "adamw" and run.optimiser.weight_decay == cut
+        known = np.where(0.9 * late >= STEPS, 1.0, np.nan) if short else np.ones(len(STEPS))
+        return {name: value * known for name, value in course(0.8, 0.2).items()} | {"train_accuracy": known}
+
+    cut = 0.001
+    assert verdicts(values) == ["reproduced", "not tested at this scale", "reproduced", "reproduced"]
+    cut = 0.01
+    wanted = ["reproduced", *["not tested at this scale"] * 3]
+    assert verdicts(values) == wanted
+
+
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_every_run_of_adamw_lasts_five_of_its_decays_times(scale: Any) -> None:
+    for run in find("forum/linear_model")(scale, 2).runs:
+        strength = run.optimiser.learning_rate * run.optimiser.weight_decay
+        assert run.optimiser.name != "adamw" or not strength or run.steps >= 5 / strength * (1 - 1e-9)
 
 
 def test_without_runs_nothing_is_tested() -> None:

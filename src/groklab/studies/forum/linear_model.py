@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,8 @@ from jaxtyping import Float
 
 from groklab.curves import Curve, crossing
 from groklab.findings import Analysis, Chart, Finding, Table, Verdict, by_interval, by_seeds, untested
-from groklab.findings.claim import Claim
 from groklab.models.settings import LinearSettings
+from groklab.studies.forum._linear_claims import CLAIMS, SOURCE
 from groklab.studies.reading import Reading, count_of, spread_of
 from groklab.studies.study import Scale, experiment
 from groklab.tasks.samples import SamplesSettings
@@ -19,52 +20,13 @@ from groklab.training.settings import OptimiserSettings, Run, Schedule
 if TYPE_CHECKING:
     from groklab.record import Record
 
-SOURCE = "Forum post of Nanda and Lieberum 2022, comments"
-CLAIMS = (
-    Claim(
-        identifier="forum.linear-sgd-straight",
-        source=SOURCE,
-        claim="In the linear model of 101 weights SGD goes straight to the solution of least norm, with or without "
-        "momentum.",
-        published=None,
-        how="Largest distance of the weights from the line between 0 and the solution of least norm, over that "
-        "solution's norm, with plain SGD and with momentum 0.9.",
-        criterion="Below 0.05 with both (partly: with one).",
-    ),
-    Claim(
-        identifier="forum.linear-adamw-phase-change",
-        source=SOURCE,
-        claim="In that model AdamW first memorises and then passes to the general weight (the post's first argument).",
-        published=None,
-        how="In full batch: at some step the 100 memorising weights hold over half of the fit, at a later one the "
-        "general weight does.",
-        criterion="At all of three strengths of the decay: 0.001, 0.01, 0.1 (partly: at two).",
-    ),
-    Claim(
-        identifier="forum.linear-adamw-alike",
-        source=SOURCE,
-        claim="In that model, in full batch, AdamW treats the general weight like any other (the post's correction).",
-        published=None,
-        how="Largest difference between the general weight and a memorising one over all steps, relative to the "
-        "larger, at decay 0.01.",
-        criterion="Below 0.05.",
-    ),
-    Claim(
-        identifier="forum.linear-batches",
-        source=SOURCE,
-        claim="In that model, with random batches, AdamW keeps the memorising weights smaller, but from the start: it "
-        "never groks.",
-        published="shown as curves",
-        how="Batches of 10 of 100 samples, learning rate 1e-3, decay 0.01: ratio of the general weight to the mean "
-        "memorising one, at a tenth of the steps until the fit is half and at the end.",
-        criterion="Above 1 at both times, and the first at least half of the second, in at least 80% of the seeds.",
-    ),
-)
 STRENGTHS = (0.001, 0.01, 0.1)
 """Decays of the claim on AdamW in full batch."""
 TIE = 1e-3
 """By how much a share of the fit must be above one half to count: rounding in float32 stays below."""
 BATCH = 10
+TIMES = 5
+"""Times of the decay, 1 / (learning rate x decay), that a run with AdamW lasts at least."""
 OTHERS: Mapping[str, OptimiserSettings] = {
     "Adam": OptimiserSettings(name="adam"),
     "RMSProp": OptimiserSettings(name="rmsprop"),
@@ -107,7 +69,11 @@ def _straight(read: Reading) -> Finding:
 def _phase_change(read: Reading) -> Finding:
     shares = {decay: _memorised_share(read, _adamw(decay)) for decay in STRENGTHS}
     if not all(len(share) for share in shares.values()):
-        return untested(CLAIMS[1], scale=read.scale, sentence="there is no run of AdamW in full batch at some strength")
+        return untested(
+            CLAIMS[1],
+            scale=read.scale,
+            sentence=f"there is no run of AdamW in full batch over {TIMES} of the decay's times at some strength",
+        )
     holds = [_passes_over(share) for share in shares.values()]
     passes = sum(holds)
     verdict: Verdict = "reproduced" if passes == 3 else "partly" if passes == 2 else "contradicted"
@@ -142,34 +108,51 @@ def _alike(read: Reading) -> Finding:
 
 
 def _batches(read: Reading) -> Finding:
-    runs = read.arms(_arm).get(_adamw(0.01, batch=True), np.empty(0, int))
-    ratios = np.array([_early_and_late(read, int(run)) for run in runs], dtype=float).reshape(len(runs), 2)
-    early, late = ratios.T
-    holds = (early > 1) & (late > 1) & (early >= late / 2)
+    arms = {name: [_ratios(read, run) for run in runs if _lasts(read, run)] for name, runs in read.arms(_arm).items()}
+    found = arms.get(_adamw(0.01, batch=True), [])
+    least, early, before, late = np.array(found, dtype=float).reshape(len(found), 4).T
+    holds = (least > 1) & (early >= late / 2)
     sentence = (
-        f"in {count_of(holds)} seeds the general weight is the larger from the start on; over the mean memorising one "
-        f"it is {spread_of(early) or 'not measured'} at a tenth of the steps until the fit is half, and "
-        f"{spread_of(late) or 'not measured'} at the end"
+        f"in {count_of(least > 1)} seeds the general weight is the larger at every step; over the mean memorising one "
+        f"it is {spread_of(early) or 'not measured'} at a tenth of the steps until the fit is half, "
+        f"{spread_of(least) or 'not measured'} at least, and {spread_of(late) or 'not measured'} at the end, "
+        f"{spread_of(late / before) or 'not measured'} times that of the tenth of the steps before"
     )
-    return by_seeds(CLAIMS[3], holds, contrary=~holds, scale=read.scale, sentence=sentence)
+    return by_seeds(CLAIMS[3], holds, contrary=~holds & np.isfinite(early), scale=read.scale, sentence=sentence)
 
 
-def _early_and_late(read: Reading, run: int) -> tuple[float, float]:
-    """The ratio of the general weight to the mean memorising one at both times; NaN for a fit that is never half."""
+def _ratios(read: Reading, run: int) -> tuple[float, float, float, float]:
+    """The general weight over the mean memorising one: least, early, and in the last tenth of the steps but one and it.
+
+    NaN for a fit that is never half.
+    """
     general, memorising = read.curve("general_weight")[run], read.curve("memorising_weight_mean")[run]
     half = crossing(Curve.of(read.steps, general + memorising, "linear"), 0.5, 1)
     if half is None:
-        return math.nan, math.nan
+        return math.nan, math.nan, math.nan, math.nan
     # At step 0 both are 0.
     known = (read.steps > 0) & (memorising > 0) & ~np.isnan(general)
     ratio = Curve.of(read.steps[known], general[known] / memorising[known], "linear")
-    return ratio.at(half.step / 10), ratio.stretch(0.9, 1)
+    return float(ratio.values.min()), ratio.at(half.step / 10), ratio.stretch(0.8, 0.9), ratio.stretch(0.9, 1)
+
+
+def _steps(optimiser: OptimiserSettings) -> int:
+    """The steps that a run lasts at least for the decay to have had its effect."""
+    strength = optimiser.learning_rate * optimiser.weight_decay
+    return round(TIMES / strength) if optimiser.name == "adamw" and strength else 0
+
+
+def _lasts(read: Reading, run: int) -> bool:
+    return bool(read.lasted[run] >= _steps(read.runs[run].optimiser))
 
 
 def _memorised_share(read: Reading, arm: str) -> Float[np.ndarray, " step"]:
-    """The share of the fit that the memorising weights hold, at the steps at which there is a fit."""
+    """The share of the fit that the memorising weights hold, at the steps at which there is a fit.
+
+    Nothing for a run that is too short for its decay.
+    """
     runs = read.arms(_arm).get(arm)
-    if runs is None:
+    if runs is None or not _lasts(read, runs[0]):
         return np.empty(0)
     general, memorising = (read.curve(name)[runs[0]] for name in ("general_weight", "memorising_weight_mean"))
     fit = general + memorising
@@ -184,9 +167,9 @@ def _passes_over(share: Float[np.ndarray, " step"]) -> bool:
 
 
 def _largest(read: Reading, arm: str, measure: str) -> float:
-    """The largest value of a measure over training, of an arm's first run; NaN without such a run."""
+    """The largest value of a measure over training, of an arm's first run; NaN without one that lasts."""
     runs = read.arms(_arm).get(arm)
-    values = np.empty(0) if runs is None else read.curve(measure)[runs[0]]
+    values = np.empty(0) if runs is None or not _lasts(read, runs[0]) else read.curve(measure)[runs[0]]
     return float(np.nanmax(values)) if np.isfinite(values).any() else math.nan
 
 
@@ -273,8 +256,8 @@ def _points(x: Float[np.ndarray, " step"], y: Float[np.ndarray, " step"]) -> lis
 
 @experiment(
     source=SOURCE,
-    laptop="25 runs of 101 weights, 100,000 steps: about half a minute on two cores",
-    paper="25 runs of 101 weights, 1,000,000 steps: about five minutes on two cores",
+    laptop="25 runs of 101 weights, 100,000 to 5,000,000 steps: about half a minute on two cores",
+    paper="25 runs of 101 weights, 1,000,000 to 5,000,000 steps: about five minutes on two cores",
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
@@ -295,33 +278,41 @@ def _points(x: Float[np.ndarray, " step"], y: Float[np.ndarray, " step"]) -> lis
         "The memorising weights' share of the fit is their mean over the sum of that mean and the general weight: a "
         f"sample's fit is its own weight and the general one. A share counts as over half from {0.5 + TIE} on, since "
         "at equal weights rounding would decide.",
-        "All steps means the logged ones: each is at most a tenth later than the one before until they are 500 apart.",
+        "Every step means every logged one: each is at most a tenth later than the one before until they are a "
+        "two-hundredth of the run apart.",
+        f"With AdamW a run lasts at least {TIMES} of the decay's times, 1 / (learning rate x decay): the decay moves "
+        "the weights no faster than that. A shorter run is in no verdict on AdamW.",
         "At the end means the median over the last tenth of the steps.",
         "Adam, RMSProp, Adagrad and Lion stand beside for comparison; no claim is made of them.",
     ),
 )
 def linear_model(scale: Scale, seeds: int) -> Iterator[Run]:
     """A general weight and a hundred that memorise a sample each: the way there with SGD, AdamW and others."""
-    run = Run(
-        task=SamplesSettings(),
-        model=LinearSettings(),
-        optimiser=OptimiserSettings(warmup=0, beta2=0.999),
-        steps=100_000 if scale == "laptop" else 1_000_000,
-        logging=Schedule(every=500, growth=1.1),
-        checkpoints=Schedule(every=25_000, growth=1.0),
-    )
+    least = 100_000 if scale == "laptop" else 1_000_000
+
+    def run(changes: Mapping[str, object]) -> Run:
+        plain = Run(task=SamplesSettings(), model=LinearSettings(), optimiser=OptimiserSettings(warmup=0, beta2=0.999))
+        found = plain.replace(changes)
+        steps = max(least, _steps(found.optimiser))
+        return replace(
+            found,
+            steps=steps,
+            logging=Schedule(every=steps // 200, growth=1.1),
+            checkpoints=Schedule(every=steps // 4, growth=1.0),
+        )
+
     for decay in (*STRENGTHS, 0.0):
-        yield run.replace({"optimiser.weight_decay": decay})
-    same: dict[str, object] = {"optimiser.warmup": 0, "optimiser.beta2": 0.999, "optimiser.weight_decay": 0.0}
+        yield run({"optimiser.weight_decay": decay})
+    same: dict[str, object] = {"optimiser.weight_decay": 0.0}
     for momentum in SGD.values():
-        yield run.replace({**same, "optimiser.name": "sgd", "optimiser.momentum": momentum})
+        yield run({**same, "optimiser.name": "sgd", "optimiser.momentum": momentum})
     for other in OTHERS.values():
-        yield run.replace(
-            {**same, "optimiser.name": other.name, "optimiser.learning_rate": other.learning_rate}
+        yield run(
+            {"optimiser.name": other.name, "optimiser.learning_rate": other.learning_rate}
             | {"optimiser.weight_decay": 0.01}
         )
     for seed in range(seeds):
-        drawn = run.replace({"seed": seed, "batch_size": BATCH})
-        yield drawn.replace({"optimiser.weight_decay": 0.01})
+        drawn: dict[str, object] = {"seed": seed, "batch_size": BATCH}
+        yield run({**drawn, "optimiser.weight_decay": 0.01})
         for momentum in SGD.values():
-            yield drawn.replace({**same, "optimiser.name": "sgd", "optimiser.momentum": momentum})
+            yield run({**drawn, **same, "optimiser.name": "sgd", "optimiser.momentum": momentum})
