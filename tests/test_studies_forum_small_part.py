@@ -13,7 +13,8 @@ from groklab.findings import Analysis
 from groklab.measures import built_in
 from groklab.models import TransformerSettings
 from groklab.studies import find
-from groklab.studies.forum.small_part_first import ALONE, ARMS, AT_ONCE, FIRST, Ways, at_equal, ratio, ways
+from groklab.studies.forum._courses import ALONE, ARMS, AT_ONCE, FIRST, Ways, at_equal, mean_ratio, ratio
+from groklab.studies.forum.small_part_first import ways
 from groklab.studies.reading import Reading
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
@@ -67,6 +68,10 @@ def analysed(values: Callable[[Run], Values], seeds: int = 3) -> Analysis:
     analysis = find(NAME).analysis
     assert analysis is not None
     return analysis(made_up(NAME, values, seeds=seeds, steps=STEPS))  # type: ignore[arg-type]
+
+
+def _sentence(seeds: list[Ways]) -> str:
+    return MODULE._sooner(seeds, "laptop", "").sentence
 
 
 def way_of(seed: int = 9) -> Ways:
@@ -128,9 +133,13 @@ def test_steps_to_a_level_over_both_parts() -> None:
         # 9.5 against 10.5 after equal steps, 8.25 after equal examples.
         ({"at_once": 3e-3}, ("partly", "reproduced")),
         ({"at_once": 6e-3}, ("contradicted", "reproduced")),
-        # All fall alike: as good after equal steps, better after equal examples, no sooner than the small part alone.
-        ({"first": 1e-3, "at_once": 1e-3}, ("reproduced", "contradicted")),
-        ({"first": 5e-4}, ("contradicted", "contradicted")),
+        # All fall alike: as good after equal steps, better after equal examples; small part first ends too early.
+        ({"first": 1e-3, "at_once": 1e-3}, ("reproduced", "not reproduced")),
+        ({"first": 5e-4}, ("contradicted", "not reproduced")),
+        # 7.5 after 3,500 steps, 6.9 after 3,105 of them; the small part alone after 2,303.
+        ({"first": 1.5e-3, "alone": 3e-3}, ("contradicted", "contradicted")),
+        # Neither gets there.
+        ({"first": 5e-4, "alone": 3e-4}, ("contradicted", "not tested at this scale")),
     ],
 )
 def test_verdicts_on_curves_that_are_known(changes: dict[str, float], wanted: tuple[str, str]) -> None:
@@ -140,6 +149,20 @@ def test_verdicts_on_curves_that_are_known(changes: dict[str, float], wanted: tu
     for table in found.tables:
         assert all(len(row) == len(table.columns) for row in table.rows)
     assert all(np.isfinite(np.array(points)).all() for chart in found.charts for points in chart.series.values())
+
+
+def test_how_both_end_and_how_long_they_take_is_said() -> None:
+    def values(run: Run) -> Values:
+        return curves(at_once=9.5 / 3500 if run.seed == 8 else 6e-3)(run)
+
+    found = analysed(values)
+    assert "they differ by less than a factor of 1.5 in 1 of 3 networks" in found.findings[0].sentence
+    seeds = [way for seed in (8, 9, 10) if (way := ways(read_of(values), seed))]
+    means = [f"{np.mean([way[arm].generalised for way in seeds]):,.0f}" for arm in (FIRST, AT_ONCE)]
+    assert f"takes {means[0]} steps on average, all at once {means[1]}, in the 3 networks" in found.findings[0].sentence
+    ends = np.array([row[-2:] for row in found.tables[1].rows], float)
+    wanted = [[math.exp(at_equal(way, arm, "steps")) for arm in (FIRST, AT_ONCE)] for way in seeds]
+    np.testing.assert_allclose(ends, wanted)
 
 
 def test_a_network_that_does_not_grok_the_small_part_counts_nowhere() -> None:
@@ -152,14 +175,24 @@ def test_a_network_that_does_not_grok_the_small_part_counts_nowhere() -> None:
     assert {one.verdict for one in none.findings} == {"not tested at this scale"}
 
 
-def test_a_small_part_that_never_gets_there_counts_against_the_claim() -> None:
+def test_what_does_not_get_there_leaves_the_ratio_open() -> None:
     found = ways(read_of(curves(alone=3e-4)), 8)
     assert found is not None
     assert math.isinf(found[ALONE].generalised)
     assert ratio(found) == found[FIRST].generalised / 10_100
     stuck = ways(read_of(curves(first=0.0, alone=3e-4)), 8)
     assert stuck is not None
-    assert ratio(stuck) == 1.0
+    assert math.isnan(ratio(stuck))
+    slow = ways(read_of(curves(first=0.0)), 8)
+    assert slow is not None
+    assert ratio(slow) == 3500 / slow[ALONE].generalised
+    sure = [way_of(8), way_of(9), way_of(10)]
+    assert mean_ratio(sure).value == pytest.approx(np.mean([ratio(one) for one in sure]))
+    for more, low, high in ((found, True, False), (slow, False, True), (stuck, False, False)):
+        estimate = mean_ratio([*sure, more])
+        assert (estimate.low == 0, math.isinf(estimate.high)) == (low, high)
+    assert mean_ratio([*sure, stuck]).count == 3
+    assert "in 1, both in 1, which are left out" in _sentence([*sure, stuck])
 
 
 def small(scale: str, seed: int) -> Run:

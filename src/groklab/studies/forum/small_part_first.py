@@ -2,17 +2,30 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from groklab.curves import Curve, Estimate, bootstrap, crossing
+from groklab.curves import Curve, Estimate, bootstrap
 from groklab.findings import Analysis, Chart, Finding, Table, Verdict, by_interval, untested
 from groklab.findings.claim import Claim
+from groklab.studies.forum._courses import (
+    AGAIN,
+    ALONE,
+    ARMS,
+    AT_ONCE,
+    FIRST,
+    LEVEL,
+    Course,
+    Ways,
+    at_equal,
+    mean_ratio,
+    ratio,
+)
 from groklab.studies.nanda.mainline import FRESH, setting
-from groklab.studies.reading import Reading, in_words, mean_of, spread_of
+from groklab.studies.reading import Reading, count_of, in_words, mean_of, spread_of
 from groklab.studies.study import Scale, experiment
 from groklab.training.settings import Run
 
@@ -42,7 +55,9 @@ CLAIMS = (
         criterion="The 95% interval of the mean ratio lies below 1.",
         since="Before the runs: a network that has grokked the small part had the same steps as the one on the small "
         "part alone, so that the ratio of their steps of grokking is 1 whatever comes then. Compared are the steps at "
-        "which the test loss first falls to 1e-3 nats.",
+        "which the test loss first falls to 1e-3 nats. Changed on 2026-11-22, after a first look: at first a pair of "
+        "which neither gets there had the ratio 1; now it counts for nothing, and where one does not get there the "
+        "interval is open on the side on which its ratio may lie.",
     ),
 )
 SHARES = {"laptop": (0.4, 0.8), "paper": (0.3, 0.8)}
@@ -52,49 +67,10 @@ FIRST_STEPS = {"laptop": 6000, "paper": 30_000}
 """Steps on the small part at most, until it is grokked."""
 THEN_STEPS = {"laptop": 2000, "paper": 10_000}
 """Steps on all after it."""
-LEVEL = 1e-3
-"""Test loss in nats at which a network counts as having generalised, once it has grokked in any case."""
+ALIKE = 1.5
+"""Factor between two test losses from which on they differ, in what is told of single networks."""
 WORSE = math.log(1.1)
 """Difference of logarithms up to which a test loss is no worse."""
-FIRST, AGAIN, AT_ONCE, ALONE = "small part first", "small part, begun again", "all at once", "small part alone"
-ARMS = (FIRST, AGAIN, AT_ONCE, ALONE)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Course:
-    """The test loss of one way of training, over steps and over examples seen."""
-
-    loss: Curve
-    """Test loss over the steps of the whole way, logarithmic."""
-    turn: float
-    """The step from which on it is trained on the second part; 0 where there is but one."""
-    sizes: tuple[int, int]
-    """Examples that a step sees before and after that."""
-
-    def examples(self, step: float) -> float:
-        """Examples seen after a step: full batches, each step sees the whole training set."""
-        before, after = self.sizes
-        return before * min(step, self.turn) + after * max(0.0, step - self.turn)
-
-    def step(self, examples: float) -> float:
-        """The step after which so many examples were seen."""
-        before, after = self.sizes
-        first = before * self.turn
-        return examples / before if examples <= first and before else self.turn + (examples - first) / after
-
-    @property
-    def generalised(self) -> float:
-        """The step at which the test loss first falls to `LEVEL`; infinite where it does not."""
-        found = crossing(self.loss, self.loss.on_scale(LEVEL), -1)
-        return math.inf if found is None else found.step
-
-    @property
-    def last(self) -> float:
-        """Its last logged step."""
-        return float(self.loss.steps[-1])
-
-
-Ways = Mapping[str, Course]
 
 
 def analyse(record: "Record") -> Analysis:
@@ -109,8 +85,11 @@ def analyse(record: "Record") -> Analysis:
     least = [bootstrap(logs[:, 0] - logs[:, 2], statistic=np.mean) for logs in (by_steps, by_examples)]
     few = f"{len(seeds)} of {tried} networks grok the small part in the steps given"
     return Analysis(
-        findings=[_no_worse(least, read.scale, few), _sooner(list(seeds.values()), read.scale, few)],
-        tables=[_table(seeds, by_steps, by_examples), _each(read, seeds)],
+        findings=[
+            _no_worse(least, read.scale, "; ".join([*_at_the_end(list(seeds.values()), by_steps), few])),
+            _sooner(list(seeds.values()), read.scale, few),
+        ],
+        tables=[_table(seeds, by_steps, by_examples), _each(read, seeds, by_steps)],
         charts=_charts(list(seeds.values())),
     )
 
@@ -139,16 +118,6 @@ def ways(read: Reading, seed: int) -> Ways | None:
             sizes=(int(sizes[parent]), int(sizes[run])),
         )
     return told
-
-
-def at_equal(found: Ways, arm: str, count: str) -> float:
-    """The logarithm of an arm's test loss where it has made as many steps, or seen as many examples, as the first arm.
-
-    That arm is `FIRST`, at its end; NaN where the other one is not trained that far.
-    """
-    first, course = found[FIRST], found[arm]
-    step = first.last if count == "steps" else course.step(first.examples(first.last))
-    return course.loss.at(step) if step <= course.last else math.nan
 
 
 def _part_of(run: Run) -> str:
@@ -184,20 +153,29 @@ def _no_worse(least: Sequence[Estimate], scale: str, few: str) -> Finding:
     )
 
 
-def ratio(found: Ways) -> float:
-    """Steps until the network has generalised, small part first over small part alone.
-
-    Where the small part alone does not get there its last step stands for it, so that the ratio is too large; where
-    small part first does not, the ratio is 1 at least.
-    """
-    first, alone = found[FIRST], found[ALONE]
-    steps = min(alone.generalised, alone.last)
-    return first.generalised / steps if math.isfinite(first.generalised) else max(1.0, first.last / steps)
+def _at_the_end(seeds: Sequence[Ways], logs: Float[np.ndarray, "seed arm"]) -> list[str]:
+    """In how many seeds both end alike, and how long both take to get there: for the sentence."""
+    if not seeds:
+        return []
+    alike = np.abs(logs[:, ARMS.index(FIRST)] - logs[:, ARMS.index(AT_ONCE)]) < math.log(ALIKE)
+    steps = [np.array([found[arm].generalised for found in seeds]) for arm in (FIRST, AT_ONCE)]
+    both = np.isfinite(steps).all(axis=0)
+    said = [f"after equal steps they differ by less than a factor of {ALIKE:g} in {count_of(alike)} networks"]
+    if both.any():
+        means = [f"{one[both].mean():,.0f}" for one in steps]
+        said.append(
+            f"to {LEVEL:g} nats it takes {means[0]} steps on average, all at once {means[1]}, in the {both.sum()} "
+            "networks in which both get there"
+        )
+    return said
 
 
 def _sooner(seeds: Sequence[Ways], scale: str, few: str) -> Finding:
-    ratios = bootstrap([ratio(found) for found in seeds], statistic=np.mean)
-    censored = sum(math.isinf(found[ALONE].generalised) for found in seeds)
+    ratios = mean_ratio(seeds)
+    late = {
+        arm: np.array([math.isinf(found[arm].generalised) for found in seeds], dtype=bool) for arm in (FIRST, ALONE)
+    }
+    censored = ", ".join(f"{arm} in {late[arm].sum()}" for arm in (FIRST, ALONE))
     return by_interval(
         CLAIMS[1],
         ratios.value,
@@ -207,8 +185,9 @@ def _sooner(seeds: Sequence[Ways], scale: str, few: str) -> Finding:
         units="ratio of steps",
         seeds=ratios.count,
         scale=scale,
-        sentence=f"steps to a test loss of {LEVEL:g}, small part first over small part alone: {in_words(ratios)}; the "
-        f"small part alone does not get there in {censored} networks; {few}",
+        sentence=f"steps to a test loss of {LEVEL:g}, small part first over small part alone: {in_words(ratios)}; "
+        f"networks that do not get there: {censored}, both in {(late[FIRST] & late[ALONE]).sum()}, which are left out; "
+        f"{few}",
     )
 
 
@@ -251,7 +230,7 @@ def _table(
     )
 
 
-def _each(read: Reading, seeds: Mapping[int, Ways]) -> Table:
+def _each(read: Reading, seeds: Mapping[int, Ways], logs: Float[np.ndarray, "seed arm"]) -> Table:
     """A row a seed."""
     number = {run: index for index, run in enumerate(read.runs)}
     when = {(run.seed, _part_of(run)): float(read.grokked[index]) for run, index in number.items()}
@@ -262,9 +241,11 @@ def _each(read: Reading, seeds: Mapping[int, Ways]) -> Table:
             found[FIRST].turn,
             found[FIRST].examples(found[FIRST].last),
             *(when[seed, arm] if math.isfinite(when[seed, arm]) else None for arm in (ALONE, AT_ONCE)),
-            ratio(found),
+            *(steps if math.isfinite(steps) else None for steps in (found[arm].generalised for arm in ARMS)),
+            known if math.isfinite(known := ratio(found)) else None,
+            *(math.exp(ends[ARMS.index(arm)]) for arm in (FIRST, AT_ONCE)),
         ]
-        for seed, found in seeds.items()
+        for (seed, found), ends in zip(seeds.items(), logs, strict=True)
     ]
     return Table(
         title="Each seed",
@@ -275,11 +256,15 @@ def _each(read: Reading, seeds: Mapping[int, Ways]) -> Table:
             "examples seen in all",
             "small part alone grokked at step",
             "all at once grokked at step",
-            f"steps to {LEVEL:g}, small part first over alone",
+            *(f"steps to {LEVEL:g}, {arm}" for arm in ARMS),
+            "ratio, small part first over alone",
+            *(f"test loss at the end, {arm} (nats)" for arm in (FIRST, AT_ONCE)),
         ],
         rows=rows,
         note="The first part of small part first is the network on the small part alone up to where it ends, so that "
-        "both grok at one step: what the second part changes shows afterwards.",
+        "both grok at one step: what the second part changes shows afterwards. The end is that of small part "
+        "first, all at once after as many steps. Where one of the two of a ratio does not get there, its last step "
+        "stands for it.",
     )
 
 
@@ -330,8 +315,9 @@ def _charts(seeds: Sequence[Ways]) -> list[Chart]:
         "A seed whose network does not grok the small part within the steps given has no second part to speak of, and "
         "counts in no comparison; how many do is said.",
         "The step at which the test loss falls to 1e-3 nats, a tenth or less of what it is when test accuracy passes "
-        "0.99, stands for that of grokking in the second claim. Where the small part alone does not get there, its "
-        "last step is taken, which is against the claim.",
+        "0.99, stands for that of grokking in the second claim. Where one of both does not get there, its "
+        "last step is taken, and the interval is open: to below for the small part alone, to above for small part "
+        "first. Pairs of which neither gets there are left out.",
         "Seeds are from 8 on, which had no part in the choice of the laptop setting.",
     ),
     reads=("train_accuracy", "test_accuracy", "test_loss"),
