@@ -40,12 +40,14 @@ CLAIMS = (
     Claim(
         identifier="forum.mirrors-stay",
         source=SOURCE,
-        claim="A memorising network that does not grok goes on knowing its mirrors.",
+        claim="A memorising network goes on knowing its mirrors as long as it has not grokked.",
         published=None,
         how="Networks on operations that commute that have not grokked at the end, and whose two accuracies differ by "
         "more than 0.05 at the step of memorisation: median difference over the last quarter of their steps, over that "
         "at the step of memorisation.",
         criterion="At least one half in at least 80% of the networks.",
+        since="Changed on 2026-11-22, after a first look, in words only: at first 'a network that does not grok', of "
+        "which some were about to when their training ended.",
     ),
 )
 OPERATIONS = ("add", "subtract", "quadratic", "cubic")
@@ -54,6 +56,8 @@ SHARES = {"laptop": (0.15, 0.25, 0.4), "paper": (0.1, 0.2, 0.3)}
 STEPS = {"laptop": 4000, "paper": 40_000}
 GONE = 0.05
 """Gap up to which mirrors are no better known than other pairs."""
+SEEN = 0.1
+"""Gap that is one: smaller ones wobble across `GONE`."""
 KEPT = 0.5
 """Share of its first gap that a network keeps which goes on knowing its mirrors."""
 
@@ -70,6 +74,10 @@ def analyse(record: "Record") -> Analysis:
     commutes = np.array([Task.of(run.table).operation.commutative for run in read.runs], dtype=bool)
     lasting = commutes & ~np.isnan(read.memorised) & ~read.has_grokked & (early > GONE)
     kept = _late(read, gap)[lasting] / early[lasting]
+    stays = kept >= KEPT
+    median = np.median(kept) if len(kept) else math.nan
+    reached = read.last("test_accuracy")[lasting]
+    grokking = int(np.sum(reached > 0.5))
     return Analysis(
         findings=[
             by_interval(
@@ -81,7 +89,8 @@ def analyse(record: "Record") -> Analysis:
                 units="difference of accuracies",
                 seeds=of_sum.count,
                 scale=read.scale,
-                sentence=f"x + y: when they memorise, mirrors of train pairs are known better by {in_words(of_sum)}",
+                sentence="x + y: when they memorise, mirrors of train pairs are known better by "
+                + _by_share(read, early, share, "add"),
             ),
             by_interval(
                 CLAIMS[1],
@@ -93,20 +102,33 @@ def analyse(record: "Record") -> Analysis:
                 seeds=of_difference.count,
                 scale=read.scale,
                 sentence="x - y: when they memorise, mirrors of train pairs are known better by "
-                f"{in_words(of_difference)}",
+                + _by_share(read, early, share, "subtract"),
             ),
             by_seeds(
                 CLAIMS[2],
-                kept >= KEPT,
+                stays,
                 contrary=kept < KEPT,
                 scale=read.scale,
-                sentence=f"{count_of(kept >= KEPT)} networks that know mirrors when they memorise and do not grok keep "
-                f"at least half of the gap; median {np.median(kept) if len(kept) else math.nan:.3g} of it",
+                sentence=f"{count_of(stays)} networks that know mirrors when they memorise and had not grokked after "
+                f"{read.lasted[lasting].max(initial=0):,.0f} steps keep at least half of the gap, median {median:.3g} "
+                f"of it ({_kept_by_share(stays, share[lasting])}); their test accuracy at the end is "
+                f"{spread_of(reached)}" + (f", {grokking} are above 0.5 and may be about to grok" if grokking else ""),
             ),
         ],
         tables=[_table(read, gap, early, share)],
         charts=_charts(read, gap, early, share),
     )
+
+
+def _by_share(read: Reading, early: Float[np.ndarray, " run"], share: Float[np.ndarray, " run"], operation: str) -> str:
+    """The mean gap of an operation's networks at the step of memorisation, the largest share of the table first."""
+    arms = {part: runs for (name, part), runs in _arms(read, share).items() if name == operation}
+    said = [f"{in_words(_mean(early[arms[part]]))} at {part:.0%} of the table" for part in sorted(arms, reverse=True)]
+    return ", ".join(said)
+
+
+def _kept_by_share(stays: Bool[np.ndarray, " network"], share: Float[np.ndarray, " network"]) -> str:
+    return ", ".join(f"{count_of(stays[share == part])} at {part:.0%} of the table" for part in np.unique(share))
 
 
 def at_memorisation(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
@@ -117,15 +139,15 @@ def at_memorisation(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[
 
 
 def vanishes(read: Reading, gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
-    """The step from which on each run's gap stays at `GONE` at most, having been beyond it; NaN where there is none."""
+    """The step from which on each run's gap stays at `GONE` at most, having been beyond `SEEN`; NaN for none."""
     steps: list[float] = []
     for row in gap:
         known = np.flatnonzero(~np.isnan(row))
-        small = np.abs(row[known]) <= GONE
-        # The last stretch of small gaps, if the run ends in one.
-        begin = len(small) - int(np.argmin(small[::-1])) if not small.all() else 0
-        ends_small = bool(len(small)) and bool(small[-1])
-        steps.append(float(read.steps[known[begin]]) if ends_small and begin > 0 else math.nan)
+        size = np.abs(row[known])
+        # Where the last stretch of small gaps begins.
+        begin = int(np.flatnonzero(size > GONE).max(initial=-1)) + 1
+        ends_small = begin < len(size) and bool(np.any(size[:begin] > SEEN))
+        steps.append(float(read.steps[known[begin]]) if ends_small else math.nan)
     return np.array(steps)
 
 
@@ -170,6 +192,7 @@ def _table(
     parts = tuple(read.at(f"mirror_accuracy_{which}", read.memorised) for which in ("trained", "untrained"))
     mirrors = share_of_mirrors(read, (parts[0], parts[1]))
     gone, late = vanishes(read, gap), _late(read, gap)
+    seen = np.nan_to_num(np.abs(gap)).max(axis=1) > SEEN
     rows: list[list[str | int | float | None]] = []
     for (_, part), runs in _arms(read, share).items():
         rows.append(
@@ -186,7 +209,7 @@ def _table(
                 spread_of(np.array([_greatest(row) for row in gap[runs]])),
                 spread_of(late[runs]),
                 int(read.has_grokked[runs].sum()),
-                int(np.sum(~np.isnan(gone[runs]))),
+                f"{int(np.sum(~np.isnan(gone[runs])))} of {int(np.sum(seen[runs]))}",
                 spread_of(np.where(read.has_grokked, gone - read.time, np.nan)[runs]),
             ]
         )
@@ -205,13 +228,14 @@ def _table(
             "greatest gap",
             "gap at the end",
             "grokked",
-            "networks whose gap is gone",
+            f"gap gone, of those beyond {SEEN:g}",
             "steps from grokking until it is",
         ],
         rows=rows,
         note="Mean (least to largest) over networks, at the step of memorisation unless said otherwise. The gap at the "
-        f"end is the median over the last quarter of the steps. It is gone from the step on from which it stays within "
-        f"{GONE:g}. x^2 + x y + y^2 commutes, x^3 + x y does not; of x - y the mirror has the negative answer.",
+        f"end is the median over the last quarter of the steps. Of networks whose gap was beyond {SEEN:g} at some step, "
+        f"it is gone from the step on from which it stays within {GONE:g}. x^2 + x y + y^2 commutes, x^3 + x y does "
+        "not; of x - y the mirror has the negative answer.",
     )
 
 
