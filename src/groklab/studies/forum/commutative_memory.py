@@ -233,7 +233,7 @@ def _table(
         ],
         rows=rows,
         note="Mean (least to largest) over networks, at the step of memorisation unless said otherwise. The gap at the "
-        f"end is the median over the last quarter of the steps. Of networks whose gap was beyond {SEEN:g} at some step, "
+        f"end is the median over the last quarter of the steps. Of networks whose gap was beyond {SEEN:g} once, "
         f"it is gone from the step on from which it stays within {GONE:g}. x^2 + x y + y^2 commutes, x^3 + x y does "
         "not; of x - y the mirror has the negative answer.",
     )
