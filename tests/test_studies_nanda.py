@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from groklab.curves import Estimate
 from groklab.findings import Analysis, Finding
 from groklab.models.settings import TransformerSettings
 from groklab.studies import catalogue, find
 from groklab.studies.nanda.mainline import FRESH
-from groklab.studies.reading import Reading, count_of, in_steps, rank_agreement, staircase
+from groklab.studies.reading import Reading, count_of, in_steps, in_words, rank_agreement, staircase
 from groklab.training.settings import Run
 from groklab.training.status import Status
 from made_up_record import STEPS, Values, made_up
@@ -221,13 +222,33 @@ def test_an_order_by_rank_counts_what_never_grokked_as_last() -> None:
     assert math.isnan(alone.low)
 
 
-def test_a_median_beyond_the_budget_is_never() -> None:
+@pytest.mark.parametrize(
+    ("value", "low", "high", "steps", "number"),
+    [
+        (100, 50, 150, "100 (50 to 150)", "100 (95% interval 50 to 150)"),
+        (100, 50, math.inf, "100 (at least 50)", "100 (95% interval from 50 on, no upper bound)"),
+        (math.inf, 50, math.inf, "not within the budget (at least 50)", None),
+        (math.inf, math.inf, math.inf, "not within the budget", None),
+        (100, math.nan, math.nan, "100", "100"),
+        (math.nan, math.nan, math.nan, "not measured", "not measured"),
+    ],
+)
+def test_open_intervals_are_said_in_plain_words(
+    value: float, low: float, high: float, steps: str, number: str | None
+) -> None:
+    estimate = Estimate(value=value, low=low, high=high, count=6)
+    assert in_steps(estimate) == steps
+    assert number is None or in_words(estimate) == number
+
+
+def test_a_median_beyond_the_budget_is_said_to_be() -> None:
     def values(run: Run) -> Values:
         return grokking(600 if run.seed == FRESH else math.inf)
 
     read = Reading(made_up("nanda/seeds", values, seeds=3))  # type: ignore[arg-type]
     times = read.times(np.arange(3))
-    assert in_steps(times.median).startswith("never")
+    assert in_steps(times.median).startswith("not within the budget")
+    assert "never" not in in_steps(times.median)
     assert staircase(times)[0] == (0, 1)
     assert staircase(times)[-1][1] == pytest.approx(2 / 3)
     assert count_of(read.has_grokked) == "1 of 3"

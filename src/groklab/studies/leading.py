@@ -90,5 +90,9 @@ def lead_table(fraction: float, found: Sequence[LeadTime]) -> Table:
         note="Each measure's level of alarm comes from the other networks that grokked: the median of where they stood "
         "that fraction of their way from memorisation to the end (losses in log). Lead: the step at which the test "
         "loss "
-        "has gone a tenth of its way, less the step of the alarm; median over networks. The rule: docs/phases.md.",
+        "has gone a tenth of its way, less the step of the alarm; median over networks. Silent: networks that grokked "
+        "and never came to that level and stayed there; they count with the most that their lead can be. False alarms: "
+        "of the controls that were watched, those that came to it and stayed. A control is watched from where it "
+        "memorised; one that did not is not watched, nor one without key frequencies where the measure refers to them, "
+        "so that with 0 of 0 nothing was tested. The rule: docs/phases.md.",
     )

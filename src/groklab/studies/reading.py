@@ -227,12 +227,13 @@ def staircase(survival: Survival) -> list[tuple[float, float]]:
 
 def in_steps(estimate: Estimate) -> str:
     """A number of steps with its interval; what lies past the budget is infinite."""
-    words = [
-        f"{step:,.0f}" if math.isfinite(step) else "never" for step in (estimate.value, estimate.low, estimate.high)
-    ]
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
-        return words[0]
-    return f"{words[0]} ({words[1]} to {words[2]})"
+    low, high = estimate.low, estimate.high
+    if math.isnan(estimate.value):
+        return "not measured"
+    value = f"{estimate.value:,.0f}" if math.isfinite(estimate.value) else "not within the budget"
+    if not math.isfinite(low) or math.isnan(high):
+        return value
+    return f"{value} ({low:,.0f} to {high:,.0f})" if math.isfinite(high) else f"{value} (at least {low:,.0f})"
 
 
 class WithInterval(Protocol):
@@ -255,9 +256,13 @@ class WithInterval(Protocol):
 
 
 def in_words(estimate: WithInterval) -> str:
-    """A number with its interval."""
+    """A number with its interval, which may be open above."""
+    if math.isnan(estimate.value):
+        return "not measured"
     if math.isnan(estimate.low):
         return f"{estimate.value:.3g}"
+    if math.isinf(estimate.high):
+        return f"{estimate.value:.3g} (95% interval from {estimate.low:.3g} on, no upper bound)"
     return f"{estimate.value:.3g} (95% interval {estimate.low:.3g} to {estimate.high:.3g})"
 
 
