@@ -9,7 +9,15 @@ from jaxtyping import Float
 
 from groklab.curves import Course, Curve, LeadTime, measure_lead, passage
 from groklab.studies.reading import Reading
+from groklab.tasks.sequences.settings import DigitsSettings, SequenceSettings, SubsequencesSettings, TrigramsSettings
+from groklab.training.settings import Run
 
+TASKS: dict[type[SequenceSettings], str] = {
+    DigitsSettings: "digits",
+    SubsequencesSettings: "subsequences",
+    TrigramsSettings: "trigrams",
+}
+UNLIMITED, LIMITED = "unlimited", "limited"
 SMOOTHING = 0.05
 """Share of the logged points that running medians go over: the loss of a batch of 64 jumps."""
 LEARNT = 2.0
@@ -22,30 +30,83 @@ FACTOR = 1.2
 """By how much the times of two digits differ when they count as different."""
 
 
+Arms = dict[tuple[str, str], list[int]]
+"""The numbers of the runs of each task, by whether its data are limited."""
+
+
+def arm_of(run: Run) -> tuple[str, str]:
+    """The task of a run, and whether its data are limited."""
+    if not isinstance(run.task, SequenceSettings):
+        return "", ""
+    return TASKS[type(run.task)], UNLIMITED if run.task.examples is None else LIMITED
+
+
 def curve_of(read: Reading, name: str, run: int) -> Curve:
     """A loss of a run in log, smoothed."""
     return Curve.of(read.steps, read.curve(name)[run], "log").smoothed(SMOOTHING)
 
 
-def phase_change(read: Reading, run: int) -> bool:
-    """Whether a run's test loss loses half of its whole fall within a tenth of training, its train loss no lower.
+@dataclass(frozen=True, kw_only=True)
+class PhaseChange:
+    """How suddenly a run's test loss falls."""
 
-    The whole fall is that from the first value to the last level; the loss of the batches trained on is never below
-    half the test loss up to where the earliest such loss is over.
-    """
+    falls: bool
+    """Whether it falls at all within the budget."""
+    sudden: bool
+    """Whether it loses half of its whole fall, in log, within a tenth of training."""
+    level: bool
+    """Whether the loss of the batches trained on is never below half of it up to where the earliest such loss is over;
+    true where there is none."""
+    nats: float
+    """Steps from 90% to 10% of its fall in nats; NaN where it does not fall."""
+    tenth: float
+    """A tenth of training, in steps."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a phase change, as the claims have it."""
+        return self.falls and self.sudden and self.level
+
+    @property
+    def contrary(self) -> bool:
+        """Whether it falls otherwise: slowly in log and in nats, or after the batches were learnt by heart.
+
+        What falls within a tenth of training in nats but not in log is neither: its tail may be what is slow.
+        """
+        return self.falls and not (self.level if self.sudden else self.nats <= self.tenth)
+
+
+def phase_change(read: Reading, run: int) -> PhaseChange:
+    """How suddenly a run's test loss falls, from its first value to its last level."""
     test, train = curve_of(read, "test_loss", run), curve_of(read, "train_loss", run)
     if not (len(test) and len(train)):
-        return False
+        return PhaseChange(falls=False, sudden=False, level=True, nats=math.nan, tenth=math.nan)
+    span = WITHIN * float(test.steps[-1] - test.steps[0])
     fall = float(test.values[0]) - test.stretch(0.9, 1)
     if fall < math.log(LEARNT):
-        return False
-    span = WITHIN * float(test.steps[-1] - test.steps[0])
+        return PhaseChange(falls=False, sudden=False, level=True, nats=math.nan, tenth=span)
+    level = _level(test, train, fall, span)
+    return PhaseChange(
+        falls=True, sudden=level is not None, level=level is not False, nats=_in_nats(read, run), tenth=span
+    )
+
+
+def _in_nats(read: Reading, run: int) -> float:
+    """Steps in which a test loss goes from 90% to 10% of its way in nats, from its first value to its last level."""
+    curve = Curve.of(read.steps, read.curve("test_loss")[run], "linear").smoothed(SMOOTHING)
+    begin, end = float(curve.values[0]), curve.stretch(0.9, 1)
+    first, last = (passage(curve, start=begin, end=end, fraction=part) for part in (0.1, 0.9))
+    return math.nan if first is None or last is None else last.step - first.step
+
+
+def _level(test: Curve, train: Curve, fall: float, span: float) -> bool | None:
+    """Whether the train loss keeps up with the earliest loss of half of a fall within a span; nothing without one."""
     for step, value in zip(test.steps.tolist(), test.values.tolist(), strict=True):
         lost = passage(test, start=math.exp(value), end=math.exp(value - fall), fraction=0.5, after=step)
         if lost is not None and lost.step <= step + span:
             before = train.steps <= lost.high
             return bool(np.all(train.values[before] >= test.values[test.steps <= lost.high] - math.log(2)))
-    return False
+    return None
 
 
 def half_way(curve: Curve) -> float:
@@ -98,10 +159,23 @@ def digit_times(read: Reading, run: int) -> Float[np.ndarray, " digit"]:
     return np.array([half_way(Curve.of(read.steps, one, "log").smoothed(SMOOTHING)) for one in losses.T])
 
 
-def apart(times: Float[np.ndarray, " digit"]) -> float:
-    """The share of pairs of digits whose times differ by more than `FACTOR`; two that never come do not."""
-    differ = [max(a, b) > FACTOR * min(a, b) for a, b in combinations(times.tolist(), 2)]
-    return float(np.mean(differ)) if differ else math.nan
+def apart(times: Float[np.ndarray, " digit"]) -> tuple[float, float]:
+    """The share of pairs of digits whose times differ by more than `FACTOR`, and the most that it can be.
+
+    Of two that do not come within the budget it is not known. NaN for fewer than two digits.
+    """
+    pairs = list(combinations(times.tolist(), 2))
+    if not pairs:
+        return math.nan, math.nan
+    unknown = sum(not math.isfinite(min(pair)) for pair in pairs)
+    differ = sum(math.isfinite(min(pair)) and max(pair) > FACTOR * min(pair) for pair in pairs)
+    return differ / len(pairs), (differ + unknown) / len(pairs)
+
+
+def without_carry(read: Reading, times: Float[np.ndarray, " digit"]) -> Float[np.ndarray, " digit"]:
+    """The times of the digits but that of the first, which only carries."""
+    powers = read.metrics["digit"].values
+    return times[powers < powers.max()]
 
 
 @dataclass(frozen=True, kw_only=True)

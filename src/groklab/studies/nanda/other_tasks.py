@@ -7,35 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groklab.findings import Analysis, Chart, Claim, Finding, Table, by_seeds, untested
+from groklab.findings import Analysis, Claim, Finding, by_seeds, untested
 from groklab.models.settings import TransformerSettings
 from groklab.studies.nanda._other_tasks_claims import CLAIMS
 from groklab.studies.nanda._sequence_reading import (
+    LIMITED,
+    TASKS,
+    UNLIMITED,
+    Arms,
     apart,
-    curve_of,
+    arm_of,
     digit_times,
     grokking,
-    half_way,
     induction,
-    induction_leads,
     phase_change,
-    scores,
+    without_carry,
 )
+from groklab.studies.nanda._sequence_tables import curve_charts, lead_table, network_tables
 from groklab.studies.nanda.mainline import FRESH
-from groklab.studies.reading import Reading, count_of, in_steps, spread_of
+from groklab.studies.reading import Reading, count_of, spread_of
 from groklab.studies.study import Scale, experiment
-from groklab.tasks.sequences.settings import DigitsSettings, SequenceSettings, SubsequencesSettings, TrigramsSettings
+from groklab.tasks.sequences.settings import DigitsSettings, SubsequencesSettings, TrigramsSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 
 if TYPE_CHECKING:
     from groklab.record import Record
 
-TASKS: dict[type[SequenceSettings], str] = {
-    DigitsSettings: "digits",
-    SubsequencesSettings: "subsequences",
-    TrigramsSettings: "trigrams",
-}
-UNLIMITED, LIMITED = "unlimited", "limited"
 LIMITS = {"digits": 700, "subsequences": 512, "trigrams": 512}
 """Sequences of the training set where data are limited."""
 
@@ -44,209 +41,84 @@ def analyse(record: "Record") -> Analysis:
     """Phase changes and grokking of each task, the digits one by one, the induction heads."""
     read = Reading(record)
     arms = {
-        (task, data): [number for number, run in enumerate(read.runs) if _arm(run) == (task, data)]
+        (task, data): [number for number, run in enumerate(read.runs) if arm_of(run) == (task, data)]
         for task in TASKS.values()
         for data in (UNLIMITED, LIMITED)
     }
     return Analysis(
         findings=[_finding(read, claim, arms) for claim in CLAIMS],
-        tables=[*_tables(read, arms), *_leads(read, arms)],
-        charts=_charts(read, arms),
+        tables=[*network_tables(read, arms), *lead_table(read, arms)],
+        charts=curve_charts(read, arms),
     )
-
-
-Arms = dict[tuple[str, str], list[int]]
-
-
-def _arm(run: Run) -> tuple[str, str]:
-    """The task of a run, and whether its data are limited."""
-    if not isinstance(run.task, SequenceSettings):
-        return "", ""
-    return TASKS[type(run.task)], UNLIMITED if run.task.examples is None else LIMITED
 
 
 def _finding(read: Reading, claim: Claim, arms: Arms) -> Finding:
     task, _, what = claim.identifier.partition(".")[2].partition("-")
     if what == "phase-change":
-        holds = np.array([phase_change(read, run) for run in arms[task, UNLIMITED]], dtype=bool)
-        falls = [half_way(curve_of(read, "test_loss", run)) for run in arms[task, UNLIMITED]]
-        sentence = f"in {count_of(holds)} networks with unlimited data the test loss falls by half of its way at once"
-        return by_seeds(claim, holds, contrary=~holds & np.isfinite(falls), scale=read.scale, sentence=sentence)
+        changes = [phase_change(read, run) for run in arms[task, UNLIMITED]]
+        holds = np.array([one.holds for one in changes], dtype=bool)
+        # In log a long tail down to small losses is most of the fall: both scales are said.
+        sentence = (
+            f"in {count_of(holds)} networks with unlimited data the test loss falls by half of its way in log within a "
+            f"tenth of training, the train loss no lower; from 90% to 10% of its way in nats it takes "
+            f"{_spread([one.nats for one in changes])}, a tenth of training being "
+            f"{_spread([one.tenth for one in changes])}"
+        )
+        slow = np.array([one.contrary for one in changes], dtype=bool)
+        return by_seeds(claim, holds, contrary=slow, scale=read.scale, sentence=sentence)
     if what == "limited-groks":
         found = [grokking(read, run) for run in arms[task, LIMITED]]
         holds = np.array([one.groks for one in found], dtype=bool)
         sentence = (
-            f"{count_of(holds)} networks grok; half of their ways the losses have gone after "
-            f"{_steps([one.train for one in found])} (train) and {_steps([one.test for one in found])} steps (test)"
+            f"{count_of(holds)} networks grok; half of its way has the train loss gone "
+            f"{_steps([one.train for one in found])}, the test loss {_steps([one.test for one in found])}"
         )
         # A test loss that has not fallen by the end may fall later: that is no evidence against the claim.
         without = np.array([math.isfinite(one.test) and not one.groks for one in found], dtype=bool)
         return by_seeds(claim, holds, contrary=without, scale=read.scale, sentence=sentence)
     if what == "one-by-one":
-        shares = np.array([apart(digit_times(read, run)) for run in arms[task, UNLIMITED]], dtype=float)
+        times = [digit_times(read, run) for run in arms[task, UNLIMITED]]
+        shares = np.array([apart(one) for one in times], dtype=float).reshape(-1, 2)
         if np.isnan(shares).any():
             return untested(claim, scale=read.scale, sentence="the loss of each digit was not measured")
-        sentence = f"the share of pairs of digits at different times is {spread_of(shares) or 'not measured'}"
-        return by_seeds(claim, shares >= 0.5, contrary=shares < 0.5, scale=read.scale, sentence=sentence)
+        least, most = shares.T
+        without = np.array([apart(without_carry(read, one))[0] for one in times], dtype=float)
+        sentence = (
+            f"the share of pairs of digits at different times is {spread_of(least) or 'not measured'}, without the "
+            f"first digit, which is 0 or 1, {spread_of(without) or 'not measured'}"
+        )
+        return by_seeds(claim, least >= 0.5, contrary=most < 0.5, scale=read.scale, sentence=sentence)
     heads = [induction(read, run) for run in arms[task, UNLIMITED]]
     if any(one is None for one in heads):
         return untested(claim, scale=read.scale, sentence="the heads' scores were not measured")
-    whole = float(read.steps[-1])
-    holds = np.array([one is not None and one.together(whole) for one in heads], dtype=bool)
+    wholes = read.lasted[arms[task, UNLIMITED]]
+    holds = np.array([one is not None and one.together(whole) for one, whole in zip(heads, wholes, strict=True)], bool)
+    # A test loss that has not fallen by the end may fall later, with a head that forms then.
+    falls = np.array([one is not None and math.isfinite(one.falls) for one in heads], dtype=bool)
     there = [one is not None and one.found for one in heads]
     sentence = (
         f"{count_of(there)} networks with unlimited data have an induction head in the second layer at the end, and in "
         f"{count_of(holds)} it forms as the test loss falls"
     )
-    return by_seeds(claim, holds, contrary=~holds, scale=read.scale, sentence=sentence)
+    return by_seeds(claim, holds, contrary=~holds & falls, scale=read.scale, sentence=sentence)
 
 
 def _steps(values: list[float]) -> str:
-    """Steps in words: their median, and how many never come."""
+    """When something comes, in words: the median step, and in how many networks not within the budget."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
-        return "never"
+        return "in none within the budget"
     late = len(values) - len(finite)
-    return f"{np.median(finite):,.0f}" + (f" (never in {late})" if late else "")
+    return f"after {np.median(finite):,.0f} steps" + (f" (in {late} not within the budget)" if late else "")
 
 
-def _cell(step: float) -> str | int | None:
-    """A step as a table's cell."""
-    return None if math.isnan(step) else "never" if math.isinf(step) else round(step)
-
-
-def _tables(read: Reading, arms: Arms) -> Iterator[Table]:
-    rows: list[list[str | int | float | None]] = []
-    for (task, data), runs in arms.items():
-        for run in runs:
-            found = grokking(read, run)
-            rows.append(
-                [
-                    task,
-                    data,
-                    read.runs[run].seed,
-                    _cell(found.train),
-                    _cell(found.test),
-                    "yes" if (phase_change(read, run) if data == UNLIMITED else found.groks) else "no",
-                    float(read.last("train_loss")[run]),
-                    float(read.last("test_loss")[run]),
-                    float(read.last("test_accuracy")[run]),
-                ]
-            )
-    yield Table(
-        title="Each network",
-        columns=[
-            "task", "data", "seed", "train loss half way", "test loss half way", "phase change, or grokking",
-            "train loss at the end", "test loss at the end", "test accuracy at the end",
-        ],
-        rows=rows,
-        note="Half way: the step at which the loss has gone half of its way in log from its first value to its last "
-        "level; never where it does not halve. With unlimited data the column before the losses says whether there is "
-        "a phase change, with limited data whether the network groks, both as the claims have it. With unlimited data "
-        "the train loss is that of the batch that comes next.",
-    )  # fmt: skip
-    digits = [(run, digit_times(read, run)) for run in arms["digits", UNLIMITED]]
-    if digits and all(len(times) for _, times in digits):
-        names = [f"10^{power}" for power in read.metrics["digit"].values.tolist()]
-        yield Table(
-            title="The digits of a sum, one by one",
-            columns=["seed", *names, "pairs apart"],
-            rows=[[read.runs[run].seed, *map(_cell, times.tolist()), apart(times)] for run, times in digits],
-            note="Unlimited data. The step at which the test loss of each digit has gone half of its way in log; the "
-            "share of pairs of digits whose steps differ by more than a factor of 1.2.",
-        )
-    heads = [(run, induction(read, run)) for data in (UNLIMITED, LIMITED) for run in arms["subsequences", data]]
-    if heads and all(one is not None for _, one in heads):
-        yield Table(
-            title="Induction heads",
-            columns=[
-                "data", "seed", "head of the second layer", "prefix matching", "copying", "forms", "test loss half way",
-            ],
-            rows=[
-                [
-                    _arm(read.runs[run])[1], read.runs[run].seed, one.head, one.prefix, one.copying, _cell(one.forms),
-                    _cell(one.falls),
-                ]
-                for run, one in heads
-                if one is not None
-            ],
-            note="The head of the second layer whose smaller score is the largest, by its scores over the last tenth "
-            "of training; the steps at which its prefix matching and the test loss have gone half of their ways.",
-        )  # fmt: skip
-
-
-def _leads(read: Reading, arms: Arms) -> Iterator[Table]:
-    """The progress measures of the induction task, in the manner of `nanda/lead_time`."""
-    falls = {run: half_way(curve_of(read, "test_loss", run)) for task, data in arms for run in arms[task, data]}
-    learnt = [run for run in arms["subsequences", UNLIMITED] if math.isfinite(falls[run])]
-    never = [run for run in arms["subsequences", LIMITED] if math.isinf(falls[run])]
-    found = induction_leads(read, learnt, never)
-    if found:
-        yield Table(
-            title="Lead over the test loss, repeated subsequences",
-            columns=["measure", "lead in steps", "silent", "false alarms", "verdict"],
-            rows=[
-                [
-                    row.measure,
-                    in_steps(row.lead),
-                    row.silent,
-                    "; ".join(f"{one.alarms} of {one.watched}" for one in row.false_alarms.values()) or None,
-                    row.verdict,
-                ]
-                for row in found
-            ],
-            note="Unlimited data, the networks that learn. Alarm: a tenth of the way from the start to the end, as in "
-            "`nanda/lead_time`. Of scores it is the head that has most of it at the end: of the first layer for "
-            "attention to the token before, of the second for the others. False alarms: networks with limited data "
-            "whose test loss never falls.",
-        )
-
-
-def _charts(read: Reading, arms: Arms) -> list[Chart]:
-    charts: list[Chart] = []
-    for (task, data), runs in arms.items():
-        series = {
-            f"{name.partition('_')[0]}: seed {read.runs[run].seed}": _points(read.steps, read.curve(name)[run])
-            for run in runs[:1]
-            for name in ("train_loss", "test_loss")
-        }
-        title = f"{task.capitalize()}, {data} data"
-        charts.append(Chart(title=title, x="step", y="loss (nats)", series=series, log_y=True))
-    if "loss_by_digit" in read.metrics and arms["digits", UNLIMITED]:
-        run = arms["digits", UNLIMITED][0]
-        losses = read.metrics["loss_by_digit"]
-        series = {
-            f"10^{power}": _points(read.steps, losses.values[run, :, place])
-            for place, power in enumerate(losses["digit"].values.tolist())
-        }
-        charts.append(
-            Chart(
-                title=f"Each digit of the sum, unlimited data, seed {read.runs[run].seed}",
-                x="step",
-                y="test loss (nats)",
-                series=series,
-                log_y=True,
-            )
-        )
-    for run in arms["subsequences", UNLIMITED][:1]:
-        found = {
-            "previous token": scores(read, "previous_token", "0.", run),
-            "prefix matching": scores(read, "prefix_matching", "1.", run),
-            "copying": scores(read, "copying", "1.", run),
-        }
-        series = {
-            f"{words}, head {head}": list(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
-            for words, heads in found.items()
-            for head, curve in heads.items()
-        }
-        title = f"Scores of the heads, unlimited data, seed {read.runs[run].seed}"
-        charts += [Chart(title=title, x="step", y="score", series=series)] if series else []
-    return charts
-
-
-def _points(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
-    known = ~np.isnan(y)
-    return list(zip(x[known].tolist(), y[known].astype(float).tolist(), strict=True))
+def _spread(values: list[float]) -> str:
+    """Numbers of steps in words: their mean, with the least and the largest where they differ."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return "a number of steps that is not known"
+    ends = f" ({min(known):,.0f} to {max(known):,.0f})" if min(known) < max(known) else ""
+    return f"{np.mean(known):,.0f} steps{ends}"
 
 
 def network(scale: Scale, task: str) -> Run:
