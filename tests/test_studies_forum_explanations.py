@@ -10,14 +10,12 @@ import pytest
 import xarray as xr
 
 from fake_record import FakeRecord
-from groklab.curves import Estimate
-from groklab.findings import Analysis, Claim, Finding
+from groklab.findings import Analysis, Finding
 from groklab.groups import Cyclic
 from groklab.models import MLPSettings, named_parameters, skeleton, with_parameters
 from groklab.studies import find
 from groklab.studies.forum._arms import ARMS, CONTROL, DOUBLED, NO_DECAY, NO_MEMORY, NULL, REMOVED
 from groklab.studies.forum._circle import leading_plane, random_planes, shares
-from groklab.studies.forum._forks import Arm, by_parts, ratio
 from groklab.studies.forum.explanations import circle
 from groklab.tasks import Task, TaskSettings
 from groklab.training.settings import Run
@@ -91,7 +89,7 @@ def test_its_claims_are_those_that_were_planned_and_each_has_a_finding() -> None
     claims = find(NAME).claims
     assert [one.claim.identifier for one in analysed(record_of()).findings] != []
     assert {one.claim for one in analysed(record_of()).findings} == set(claims)
-    assert not any(claim.since for claim in claims)
+    assert [claim.identifier for claim in claims if claim.since] == ["forum.forks-no-kicks"]
 
 
 def test_its_runs_are_forks_of_fresh_seeds() -> None:
@@ -131,7 +129,9 @@ VERDICTS: list[tuple[str, dict[str, float], str]] = [
     ("frequencies-amplified", {DOUBLED: 620, REMOVED: 640}, "not reproduced"),
     ("frequencies-amplified", {DOUBLED: 900, REMOVED: 400}, "contradicted"),
     ("forks-noise", {NULL: 900}, "contradicted"),
-    ("forks-noise", {NULL: math.inf}, "not tested at this scale"),
+    ("forks-noise", {NULL: math.inf}, "contradicted"),
+    ("forks-noise", {"unchanged": math.inf}, "contradicted"),
+    ("forks-noise", {NULL: math.inf, "unchanged": math.inf}, "not tested at this scale"),
     ("forks-no-kicks", {CONTROL.format(DOUBLED): 400}, "partly"),
     ("forks-no-kicks", {CONTROL.format(NO_MEMORY): 420, CONTROL.format(DOUBLED): 420, CONTROL.format(REMOVED): 880},
      "not reproduced"),
@@ -168,7 +168,10 @@ def test_numbers_are_those_of_pairs_of_forks() -> None:
     assert memory.seeds == 6
     assert finding(analysis, "forks-noise").value == 0
     assert "in 6 of 6 networks only the fork with decay groks" in finding(analysis, "pressure-by-decay").sentence
-    arms, seeds, circles = analysis.tables
+    arms, explanations, seeds, circles = analysis.tables
+    assert [row[0] for row in explanations.rows] == ["random walk", "lottery ticket", "pressure by decay"]
+    assert str(explanations.rows[2][2]).startswith("0 of 6 grokked")
+    assert str(explanations.rows[2][4]).startswith("6 of 6 grokked; 0.5 (95% interval 0.5 to 0.5); at random 1.25")
     row = dict(zip(arms.columns, arms.rows[["unchanged", *ARMS].index(NO_MEMORY)], strict=True))
     assert row["grokked"] == 6
     assert str(row["steps from the fork to grokking, median (95%)"]).startswith("200")
@@ -188,10 +191,53 @@ def test_what_was_not_forked_is_left_out_and_said() -> None:
     analysis = analysed(record_of(unforked=2))
     assert finding(analysis, "pressure-by-decay").seeds == 4
     assert analysis.remarks[0].startswith("Of 6 networks 2 were not forked")
-    assert not analysed(record_of()).remarks
+    assert not any("not forked" in remark for remark in analysed(record_of()).remarks)
     none = analysed(record_of(unforked=6))
     ends = ("pressure-by-decay", "memory-removed", "frequencies-amplified", "forks-noise", "forks-no-kicks")
     assert {finding(none, end).verdict for end in ends} == {"not tested at this scale"}
+    assert not any("nan" in one.sentence for one in none.findings)
+    assert len(none.remarks) == 1
+
+
+def test_every_sentence_names_its_control() -> None:
+    analysis = analysed(record_of(dict.fromkeys(USUAL, 600) | {REMOVED: 400, CONTROL.format(REMOVED): 500}, jitter=0))
+    assert "; its control at random: 1 (" in finding(analysis, "memory-removed").sentence
+    amplified = finding(analysis, "frequencies-amplified").sentence
+    assert "removed 0.5 (95% interval 0.5 to 0.5), their control at random 0.75 (" in amplified
+    assert amplified.endswith("; removing them brings it forward")
+    assert not finding(analysed(record_of()), "frequencies-amplified").sentence.endswith("forward")
+    kicks = finding(analysis, "forks-no-kicks").sentence
+    assert "removed 0.5 (95% interval 0.5 to 0.5), its control 0.75 (" in kicks
+    assert analysis.remarks[-1].startswith("Of 6 changes of weights, the random ones among them, 2 brought")
+
+
+def test_how_long_networks_without_decay_were_watched_is_said() -> None:
+    sentence = finding(analysed(record_of({NULL: 600}, jitter=0)), "pressure-by-decay").sentence
+    assert sentence.endswith(
+        "watched at least 2.0 times as long as the fork with decay took, and their test loss rose in 0 of 6, "
+        "from 10 to 10 nats on average"
+    )
+
+
+def test_circles_are_counted_among_networks_that_end_as_one_too() -> None:
+    record = record_of()
+    assert isinstance(record.together, xr.Dataset)
+    record.together["final_share"].values[:] = [0.95, 0.95, 0.95, 0.5, 0.5, 0.5]
+    record.together["rank"].values[:] = [0.99, 0.99, 0.5, 0.5, 0.5, 0.5]
+    found = finding(analysed(record), "circle-at-the-start")
+    assert "in 2 of 6 networks" in found.sentence
+    assert "in 2 of 3 of those that end as a circle" in found.sentence
+
+
+def test_forks_that_were_not_their_references_before_the_change_are_counted() -> None:
+    record = record_of()
+    assert "Of 48 forks 0 differ" in analysed(record).remarks[0]
+    number = next(number for number, run in enumerate(record.runs) if isinstance(run, Run) and run.intervention)
+    record.dataset["sum_of_squares"].values[number, 0] += 1
+    assert "Of 48 forks 1 differ" in analysed(record).remarks[0]
+    record = record_of()
+    record.dataset["sum_of_squares"].values[number, STEPS >= FORK] += 1
+    assert "Of 48 forks 0 differ" in analysed(record).remarks[0]
 
 
 def test_a_fork_that_diverged_is_left_out() -> None:
@@ -203,57 +249,6 @@ def test_a_fork_that_diverged_is_left_out() -> None:
     analysis = analysed(record)
     assert finding(analysis, "memory-removed").seeds == 5
     assert finding(analysis, "pressure-by-decay").seeds == 6
-
-
-# Ratios.
-
-
-def arm(*steps: float, grokked: bool | list[bool] = True) -> Arm:
-    count = len(steps)
-    return Arm(
-        runs=np.arange(count),
-        fork=np.zeros(count),
-        steps=np.array(steps),
-        grokked=np.broadcast_to(np.array(grokked), count) & ~np.isnan(steps),
-    )
-
-
-def test_a_ratio_is_the_mean_over_pairs() -> None:
-    found = ratio(arm(100, 400, math.nan), arm(200, 400, 300))
-    assert found.value == pytest.approx(0.75)
-    assert found.count == 2
-    assert 0.5 <= found.low <= found.high <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("above", "below", "low", "high"),
-    [([True, False], [True, True], 0.5, math.inf), ([True, True], [True, False], 0.0, 1.0)],
-)
-def test_what_has_not_grokked_opens_the_interval(above: Any, below: Any, low: float, high: float) -> None:
-    found = ratio(arm(100, 400, grokked=above), arm(200, 400, grokked=below))
-    assert (found.low, found.high) == (low, high)
-    assert "1 not grokked" in found.note
-
-
-def test_pairs_of_which_neither_grokked_say_nothing() -> None:
-    found = ratio(arm(100, 200, 400, grokked=[True, True, False]), arm(200, 200, 400, grokked=[True, True, False]))
-    assert found.count == 2
-    assert found.value == pytest.approx(0.75)
-    assert math.isnan(ratio(arm(100, grokked=False), arm(100, grokked=False)).value)
-
-
-def test_a_part_that_cannot_be_measured_leaves_the_claim_untested() -> None:
-    claim = Claim(identifier="a.b", source="s", claim="c.", published=None, how="h", criterion="c")
-    known = Estimate(value=0.5, low=0.4, high=0.6, count=4)
-    nothing = Estimate(value=0.5, low=math.nan, high=math.nan, count=1)
-    bounds = ((0.0, 0.8), (1.0, math.inf))
-
-    def verdict(*estimates: Estimate) -> str:
-        parts = [(one, *bounds) for one in estimates]
-        return by_parts(claim, parts, units="1", scale="laptop", sentence="so").verdict
-
-    assert verdict(known, known) == "reproduced"
-    assert verdict(known, nothing) == "not tested at this scale"
 
 
 # Circles.

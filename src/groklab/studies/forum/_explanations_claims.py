@@ -63,11 +63,13 @@ CLAIMS = (
         identifier="forum.forks-no-kicks",
         source="A control beside these claims",
         claim="What these changes do is their own: changes as large that leave the weights as large a norm, in random "
-        "directions, do less.",
+        "directions, do something else.",
         published=None,
         how="Steps from the fork to grokking with the memory projected out, the key frequencies doubled and removed, "
         "each over those of its control, paired by seed.",
         criterion="As 95% intervals of the mean ratio: below 0.8 with the memory projected out and with the key "
         "frequencies doubled, above 1.2 with them removed (partly: one or two of them).",
+        since="Changed on 2026-11-22 in words only, after a first look: at first it said that random changes 'do "
+        "less', of which its measure says nothing.",
     ),
 )

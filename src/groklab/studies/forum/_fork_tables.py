@@ -6,7 +6,7 @@ import numpy as np
 
 from groklab.curves import Estimate, kaplan_meier
 from groklab.findings import Chart, Table
-from groklab.studies.forum._arms import CONTROL, NULL
+from groklab.studies.forum._arms import CONTROL, DOUBLED, NO_DECAY, NO_MEMORY, NULL, REMOVED
 from groklab.studies.forum._forks import Arm, Forks, ratio
 from groklab.studies.reading import in_steps, in_words, staircase
 
@@ -46,6 +46,44 @@ def arms_table(forks: Forks) -> Table:
         "before it. The null arm is that of the order of summation. A network that did not grok within the budget "
         "counts with the steps that it was watched, and leaves the interval of a ratio open on its side.",
     )  # fmt: skip
+
+
+EXPECTED = (
+    ("random walk", DOUBLED, "wandering until a general circuit is hit upon: sooner when one is put nearer",
+     REMOVED, "later, the walk beginning anew"),
+    ("lottery ticket", DOUBLED, "a circuit there from the start grows: sooner when it is made stronger",
+     REMOVED, "later, the ticket being lost"),
+    ("pressure by decay", NO_DECAY, "decay trades memory for the general circuit: never without it",
+     NO_MEMORY, "sooner, the way being shorter"),
+)  # fmt: skip
+"""Explanations, and what each says of two arms."""
+
+
+def explanations_table(forks: Forks) -> Table:
+    """A row an explanation: what it leads one to expect of two arms, and what was measured, controls beside."""
+    rows: list[list[str | int | float | None]] = [
+        [
+            name,
+            *(cell for arm, words in ((one, so), (other, too)) for cell in (f"{arm}: {words}", _measured(forks, arm))),
+        ]
+        for name, one, so, other, too in EXPECTED
+    ]
+    return Table(
+        title="The explanations, and what was measured",
+        columns=["explanation", "it expects", "measured of that", "it expects too", "measured of this"],
+        rows=rows,
+        note="Measured: steps from the fork to grokking over those of the null arm, mean over networks (95%), and the "
+        "same of the control at random. What each explanation expects is put in our words; a random walk and a lottery "
+        "ticket expect the same of these arms, which do not tell them apart. An effect that the control has too is "
+        "no evidence for an explanation.",
+    )
+
+
+def _measured(forks: Forks, name: str) -> str:
+    null, control = forks.arms[NULL], forks.arms.get(CONTROL.format(name))
+    own = f"{int(forks.arms[name].grokked.sum())} of {int(forks.arms[name].known.sum())} grokked; "
+    beside = "" if control is None else f"; at random {said(ratio(control, null))}"
+    return own + said(ratio(forks.arms[name], null)) + beside
 
 
 def seeds_table(forks: Forks) -> Table:

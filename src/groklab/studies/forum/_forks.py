@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Range = tuple[float, float]
 
+NEITHER = "in no pair did either grok"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arm:
@@ -89,16 +91,58 @@ def ratio(changed: Arm, other: Arm) -> Estimate:
     both = changed.known & other.known
     telling = both & (changed.grokked | other.grokked)
     found = bootstrap(changed.steps[telling] / other.steps[telling], statistic=np.mean)
+    if not telling.any():
+        return replace(found, note=NEITHER)
     if math.isnan(found.low):
         return found
     late, never = int(np.sum(~changed.grokked[telling])), int(np.sum(~other.grokked[telling]))
-    notes = [f"{count} not grokked {where}" for count, where in ((late, "above"), (never, "below")) if count]
+    notes = [
+        f"{count} of the {which} networks had not grokked: {bound} bound"
+        for count, which, bound in ((late, "changed", "a lower"), (never, "other", "an upper"))
+        if count
+    ]
     return replace(
         found,
         low=0.0 if never else found.low,
         high=math.inf if late else found.high,
         note="; ".join(notes),
     )
+
+
+def noise(null: Arm, unchanged: Arm) -> Estimate:
+    """The mean size of the logarithm of the null arm's ratio, over networks of which one grokked at least.
+
+    Where only one of both grokked the other counts with the steps that it was watched: the mean is then a lower bound,
+    and its interval is open above.
+    """
+    telling = null.known & (null.grokked | unchanged.grokked)
+    if not telling.any():
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, count=0, note=NEITHER)
+    logs = np.log(null.steps[telling] / unchanged.steps[telling])
+    late, never = ~null.grokked[telling], ~unchanged.grokked[telling]
+    found = bootstrap(
+        np.where(late, np.maximum(logs, 0), np.where(never, np.maximum(-logs, 0), np.abs(logs))), statistic=np.mean
+    )
+    if one_only := int(np.sum(late | never)):
+        words = f"{one_only} grokked with one of both orders only: a lower bound"
+        return replace(found, high=math.nan if math.isnan(found.low) else math.inf, note=words)
+    return found
+
+
+def differ_before(forks: Forks) -> tuple[int, int]:
+    """How many forks differ from their reference before the change in what was measured of them, and of how many."""
+    read, differ, count = forks.read, 0, 0
+    curves = [read.curve(str(name)) for name, one in read.metrics.data_vars.items() if one.dims == ("run", "step")]
+    for arm in forks.arms.values():
+        for run, reference, step in zip(
+            arm.runs[arm.known], forks.unchanged.runs[arm.known], arm.fork[arm.known], strict=True
+        ):
+            before = read.steps < step
+            count += 1
+            differ += any(
+                not np.array_equal(one[run][before], one[reference][before], equal_nan=True) for one in curves
+            )
+    return differ, count
 
 
 def by_parts(
@@ -116,8 +160,8 @@ def by_parts(
     """
     if any(math.isnan(estimate.low) for estimate, _, _ in parts):
         return untested(claim, scale=scale, sentence=sentence)
-    holds = [_within(estimate, allowed) for estimate, allowed, _ in parts]
-    against = [_within(estimate, contrary) for estimate, _, contrary in parts]
+    holds = [within(estimate, allowed) for estimate, allowed, _ in parts]
+    against = [within(estimate, contrary) for estimate, _, contrary in parts]
     verdict: Verdict = (
         "reproduced" if all(holds) else "partly" if any(holds) else "contradicted" if all(against) else "not reproduced"
     )
@@ -135,5 +179,6 @@ def by_parts(
     )
 
 
-def _within(estimate: Estimate, bounds: Range) -> bool:
+def within(estimate: Estimate, bounds: Range) -> bool:
+    """Whether the whole interval lies in a closed range."""
     return bounds[0] <= estimate.low and estimate.high <= bounds[1]

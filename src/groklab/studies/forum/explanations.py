@@ -6,14 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool
 
-from groklab.curves import Estimate, bootstrap
+from groklab.curves import bootstrap
 from groklab.findings import Analysis, Finding, Table, by_interval, by_seeds
-from groklab.studies.forum._arms import ARMS, CHANGES, CONTROL, NO_DECAY, NULL
+from groklab.studies.forum._arms import ARMS, CHANGES, CONTROL, DOUBLED, NO_DECAY, NO_MEMORY, NULL, REMOVED
 from groklab.studies.forum._circle import PLANES, leading_plane, random_planes, shares
 from groklab.studies.forum._explanations_claims import CLAIMS, SOURCE
-from groklab.studies.forum._fork_tables import after_the_fork, arms_table, said, seeds_table, survival_chart
-from groklab.studies.forum._forks import Arm, Forks, by_parts, ratio
+from groklab.studies.forum._fork_tables import (
+    after_the_fork,
+    arms_table,
+    explanations_table,
+    said,
+    seeds_table,
+    survival_chart,
+)
+from groklab.studies.forum._forks import Forks, by_parts, differ_before, noise, ratio, within
 from groklab.studies.nanda.mainline import FRESH, setting
 from groklab.studies.reading import count_of, in_words
 from groklab.studies.study import Scale, experiment
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
 
 SOONER, LATER = ((0.0, 0.8), (1.0, math.inf)), ((1.2, math.inf), (0.0, 1.0))
 """The ratios that a claim allows, and those of its contrary."""
+CIRCLE = 0.9
+"""Share of one frequency in its plane above which an embedding ends as a circle."""
 
 
 def circle(record: "Record") -> "xarray.Dataset":
@@ -72,16 +82,35 @@ def analyse(record: "Record") -> Analysis:
     rounds = rounds.isel(network=[place for place, one in enumerate(rounds["network"].values) if one in grokked])
     not_forked = forks.references - len(forks.seeds)
     remarks = (
-        [f"Of {forks.references} networks {not_forked} were not forked, having no circuit formation by the rule"]
+        [f"Of {forks.references} networks {not_forked} were not forked, having no circuit formation by the rule."]
         if not_forked
         else []
     )
     return Analysis(
         findings=[*_of_forks(forks), *_of_circles(rounds, forks.read.scale)],
-        tables=[arms_table(forks), seeds_table(forks), _circles_table(rounds, record.runs)],
+        tables=[arms_table(forks), explanations_table(forks), seeds_table(forks), _circles_table(rounds, record.runs)],
         charts=[survival_chart(forks), *after_the_fork(forks)],
-        remarks=remarks,
+        remarks=[*remarks, *_of_changes(forks)],
     )
+
+
+def _of_changes(forks: Forks) -> list[str]:
+    """What the forks share, in sentences: whether they were their references before, and what any change does."""
+    differ, count = differ_before(forks)
+    found = [ratio(forks.arms[name], forks.arms[NULL]) for one in CHANGES for name in (one, CONTROL.format(one))]
+    known = [one for one in found if not math.isnan(one.low)]
+    sooner = sum(one.high < 1 for one in known)
+    remarks: list[str] = []
+    if count:
+        remarks.append(
+            f"Of {count} forks {differ} differ before the change from their reference, in what was measured."
+        )
+    if known:
+        remarks.append(
+            f"Of {len(known)} changes of weights, the random ones among them, {sooner} brought grokking forward: the "
+            "95% interval of the ratio to the null arm lies below 1."
+        )
+    return remarks
 
 
 def _of_forks(forks: Forks) -> list[Finding]:
@@ -91,11 +120,23 @@ def _of_forks(forks: Forks) -> list[Finding]:
     off = arms[NO_DECAY]
     both = null.known & off.known
     only = (null.grokked & ~off.grokked)[both]
-    noise = _noise(null, forks.unchanged)
+    rounding = noise(null, forks.unchanged)
     memory, doubled, removed = (ratio(arms[name], null) for name in CHANGES)
+    random = {name: said(ratio(arms[CONTROL.format(name)], null)) for name in CHANGES}
     controls = {name: ratio(arms[name], arms[CONTROL.format(name)]) for name in CHANGES}
     allowed = (SOONER, SOONER, LATER)
-    own = ", ".join(f"{name} {said(one)}" for name, one in controls.items())
+    own = "; ".join(
+        f"{name} {said(one)}, its control {random[name]}, the one over the other {said(controls[name])}"
+        for name, one in zip(CHANGES, (memory, doubled, removed), strict=True)
+    )
+    against = [
+        words
+        for one, bounds, words in (
+            (doubled, SOONER[1], "doubling them puts it off"),
+            (removed, LATER[1], "removing them brings it forward"),
+        )
+        if within(one, bounds)
+    ]
     return [
         by_seeds(
             by_name["pressure-by-decay"],
@@ -103,7 +144,7 @@ def _of_forks(forks: Forks) -> list[Finding]:
             contrary=off.grokked[both],
             scale=scale,
             sentence=f"in {count_of(only)} networks only the fork with decay groks within the budget; without decay "
-            f"{count_of(off.grokked[both])} do",
+            f"{count_of(off.grokked[both])} do{_without_decay(forks, only)}",
         ),
         by_interval(
             by_name["memory-removed"],
@@ -114,7 +155,8 @@ def _of_forks(forks: Forks) -> list[Finding]:
             units="ratio of steps",
             seeds=memory.count,
             scale=scale,
-            sentence=f"steps from the fork to grokking, memory projected out over left in: {said(memory)}",
+            sentence=f"steps from the fork to grokking, memory projected out over left in: {said(memory)}; "
+            f"its control at random: {random[NO_MEMORY]}",
         ),
         by_parts(
             by_name["frequencies-amplified"],
@@ -122,33 +164,45 @@ def _of_forks(forks: Forks) -> list[Finding]:
             units="ratio of steps",
             scale=scale,
             sentence=f"steps from the fork to grokking over those of the null arm: key frequencies doubled "
-            f"{said(doubled)}, removed {said(removed)}",
+            f"{said(doubled)}, their control at random {random[DOUBLED]}; removed {said(removed)}, their control at "
+            f"random {random[REMOVED]}" + "".join(f"; {words}" for words in against),
         ),
         by_interval(
             by_name["forks-noise"],
-            noise.value,
-            (noise.low, noise.high),
+            rounding.value,
+            (rounding.low, rounding.high),
             allowed=(0.0, math.log(1.1)),
             contrary=(math.log(1.1), math.inf),
             units="log ratio of steps",
-            seeds=noise.count,
+            seeds=rounding.count,
             scale=scale,
-            sentence=f"the order of summation alone moves the log of the steps to grokking by {in_words(noise)}",
+            sentence=f"the order of summation alone moves the log of the steps to grokking by {said(rounding)}",
         ),
         by_parts(
             by_name["forks-no-kicks"],
             [(one, *bounds) for one, bounds in zip(controls.values(), allowed, strict=True)],
             units="ratio of steps",
             scale=scale,
-            sentence=f"steps from the fork to grokking over those of the control: {own}",
+            sentence=f"steps from the fork to grokking over those of the null arm: {own}",
         ),
     ]
 
 
-def _noise(null: Arm, unchanged: Arm) -> Estimate:
-    """The mean size of the logarithm of the null arm's ratio, over networks of which both grokked."""
-    both = null.grokked & unchanged.grokked
-    return bootstrap(np.abs(np.log(null.steps[both] / unchanged.steps[both])), statistic=np.mean)
+def _without_decay(forks: Forks, only: Bool[np.ndarray, " network"]) -> str:
+    """How long those that grok with decay only were watched without it, and what became of their test loss."""
+    read, null, off = forks.read, forks.arms[NULL], forks.arms[NO_DECAY]
+    there = null.known & off.known
+    if not only.any():
+        return ""
+    times = (off.steps / null.steps)[there][only].min()
+    runs, fork = off.runs[there][only], off.fork[there][only]
+    steps = np.full(len(read.runs), np.nan)
+    steps[runs] = fork
+    first, last = read.at("test_loss", steps)[runs], read.last("test_loss")[runs]
+    return (
+        f"; those were watched at least {times:.1f} times as long as the fork with decay took, and their test loss "
+        f"rose in {count_of(last > first)}, from {first.mean():.3g} to {last.mean():.3g} nats on average"
+    )
 
 
 def _of_circles(rounds: "xarray.Dataset", scale: str) -> list[Finding]:
@@ -161,6 +215,7 @@ def _of_circles(rounds: "xarray.Dataset", scale: str) -> list[Finding]:
         (claim,) = (one for one in CLAIMS if one.identifier == name)
         above = rounds[rank].values > 0.95
         mean = bootstrap(rounds[share].values, statistic=np.mean)
+        ends = rounds["final_share"].values > CIRCLE
         found.append(
             by_seeds(
                 claim,
@@ -168,7 +223,8 @@ def _of_circles(rounds: "xarray.Dataset", scale: str) -> list[Finding]:
                 contrary=~above,
                 scale=scale,
                 sentence=f"in {count_of(above)} networks the share of {words} in the random embedding is above the "
-                f"95th percentile of {PLANES:,} random planes; it is {in_words(mean)} on average",
+                f"95th percentile of {PLANES:,} random planes, in {count_of(above[ends])} of those that end as a "
+                f"circle, with a share above {CIRCLE}; it is {in_words(mean)} on average",
             )
         )
     return found
@@ -204,7 +260,8 @@ def _circles_table(rounds: "xarray.Dataset", runs: Sequence[Run]) -> Table:
     choices=(
         "Seeds from 8 on: the laptop setting was chosen on seeds 0 to 7. A run ends 1,000 steps after it grokked, at "
         "paper scale 4,000.",
-        "A fork is its run trained once more from the first step, bit for bit the same until it is changed. Midway in "
+        "A fork is its run trained once more from the first step: with the fused step bit for bit the same until it is "
+        "changed; otherwise rounding may differ, and a remark counts the forks that do. Midway in "
         "circuit formation is the logged step nearest to the middle of the phase by the rule for the phases, read off "
         "the run that is not changed. A run without the phase is not forked.",
         "The null arm changes the order of the neurons, and of their moments with them: the same function, whose sums "
