@@ -100,6 +100,19 @@ def test_a_number_is_that_step() -> None:
     assert np.flatnonzero(fork.key).tolist() == [1, 4]
 
 
+def test_a_run_that_was_changed_at_another_step_is_not_resumed() -> None:
+    run = run_of(at=123)
+    assert run.reference is not None
+
+    def resumed(changed: int | None) -> Any:
+        status = Status(state="running", step=2000, sentence="goes on", changed=changed)
+        return made(Made((run.reference, run), statuses={1: status}), run)[0].step  # type: ignore[arg-type]
+
+    assert resumed(None) == resumed(123) == 123
+    with pytest.raises(gl.Mistake, match=r"was changed at step 150, and its reference now gives step 123: it cannot"):
+        resumed(150)
+
+
 def test_without_interventions_nothing_is_read() -> None:
     record = Made((Run(),))
     assert made(record, Run(), Run(seed=2)) == [None, None]

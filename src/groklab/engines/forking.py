@@ -9,6 +9,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from groklab.curves import find_phases
+from groklab.errors import Mistake
 from groklab.measures import Labels, View
 from groklab.record import Record
 from groklab.training import Batch, Fork, Run
@@ -22,7 +23,8 @@ def forks(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Fork | No
     """A fork for every run with an intervention, nothing for the others.
 
     `record` is that of all `runs`, in which the references have ended. Midway in circuit formation is the logged step
-    that is nearest to the middle, and a later one than the phase's first and an earlier one than its last.
+    that is nearest to the middle, and a later one than the phase's first and an earlier one than its last. Raises
+    `Mistake` for a run that was changed already, at another step than its reference now gives.
     """
     if all(run.intervention is None for run in batch.runs):
         return [None] * len(batch.runs)
@@ -43,13 +45,22 @@ def forks(batch: Batch, record: Record, runs: tuple[Run, ...]) -> list[Fork | No
             return Fork(reason="the last network of the run without the change has no key frequencies")
         return Fork(step=step, key=key)
 
+    before = dict(zip(runs, record.statuses, strict=True))
     found: list[Fork | None] = []
     for run in batch.runs:
         if run.intervention is None or run.reference is None:
             found.append(None)
         else:
             by_key = run.intervention.change in ("keys", "memory")
-            found.append(at(runs.index(run.reference), run.intervention.at, by_key))
+            fork = at(runs.index(run.reference), run.intervention.at, by_key)
+            changed = before[run].changed if run in before else None
+            if changed is not None and changed != fork.step:
+                now = "no step" if fork.step is None else f"step {fork.step:,}"
+                raise Mistake(
+                    f"a run ({run.intervention.words}) was changed at step {changed:,}, and its reference now gives "
+                    f"{now}: it cannot be resumed; train the study anew in another folder"
+                )
+            found.append(fork)
     return found
 
 
