@@ -85,6 +85,9 @@ def test_a_run_is_taken_apart_and_exported(tmp_path, capsys, monkeypatch):
         def task(self, run):
             return task
 
+        def problem(self, run):
+            return task
+
         def split(self, run):
             return Split.of(task, SplitSettings(fraction=0.5), 0)
 

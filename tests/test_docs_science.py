@@ -69,11 +69,11 @@ def test_numbers_on_the_pages_are_the_records(made: dict[str, str], network: cir
         f"All train pairs are right at step {row['memorised']:,}, over 99% of the test pairs at step {row['grokked']:,}"
         in text
     )
-    finding = next(one for one in record.findings() if one.claim.identifier == "nanda.restricted-first")
-    assert (
-        f"{finding.sentence} (**{finding.verdict}**, laptop scale): [nanda/mainline](../studies/nanda/mainline.md)"
-        in text
-    )
+    for scale in ("laptop", "paper"):
+        findings = gl.open(RESULTS / "nanda" / f"mainline-{scale}.zip").findings()
+        finding = next(one for one in findings if one.claim.identifier == "nanda.restricted-first")
+        assert f"{finding.sentence} (**{finding.verdict}**, {scale} scale)" in text
+    assert "(**reproduced**, paper scale): [nanda/mainline](../studies/nanda/mainline.md)" in text
 
 
 def test_waves_of_the_key_frequencies_meet_at_the_right_answer(network: circuit.Network) -> None:
@@ -157,8 +157,8 @@ def test_what_is_not_known_or_not_run(evidence: Evidence) -> None:
     assert "has no picture 99" in evidence.chart("nanda/mainline:99")
     assert "../studies/images/nanda-mainline-laptop-2.svg" in evidence.chart("nanda/mainline:2")
     assert (DOCS / "studies" / "images" / "nanda-mainline-laptop-2.svg").is_file()
-    with pytest.raises(Mistake, match="hold no nanda/mainline at paper scale"):
-        evidence.record("nanda/mainline", "paper")
+    with pytest.raises(Mistake, match="hold no nanda/depth at paper scale"):
+        evidence.record("nanda/depth", "paper")
     assert "[varma/simulation](../studies/varma/simulation.md)" in evidence.claim("varma.simulation-grokking")
 
 

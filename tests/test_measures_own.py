@@ -71,7 +71,7 @@ def test_what_measured_says_is_taken_over_and_the_function_stays_callable(task: 
     assert (one.units, one.dims, one.afterwards) == ("nats", ("head",), True)
     assert one.description == "The user's own measure by_head, which has no docstring."
     (fitted,), labels = fitting([one], outline)
-    assert labels["head"].tolist() == [0, 1]
+    assert labels["head"].tolist() == ["0.0", "0.1"]
     model = drawn(task)
     value = fitted.compute(View(model, task, outline.data))
     np.testing.assert_array_equal(value, by_head(model, task))
@@ -202,7 +202,7 @@ def test_the_pages_own_measures_are_what_the_page_says(task: Task, outline: View
         ("commutes", (), "1"),
         ("attention_entropy", ("head",), "nats"),
     ]
-    assert labels["head"].tolist() == [0, 1]
+    assert labels["head"].tolist() == ["0.0", "0.1"]
     name, inputs = "blocks.0.attn.pattern", Inputs(jnp.asarray(task.a), jnp.asarray(task.b), task.template)
 
     @jax.jit

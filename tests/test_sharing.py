@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +178,7 @@ def test_what_is_derived_outlives_an_interruption(asked: signal.Signals, tmp_pat
 
     def disturbed(record: gl.Record) -> xr.Dataset:
         signal.raise_signal(asked)
+        time.sleep(60)
         raise AssertionError("it went on")
 
     catalogue()[derived_study.NAME] = derived_study.experiment(disturbed)
