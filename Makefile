@@ -28,7 +28,7 @@ test: $(READY)  ## lint, types, and every test with its coverage
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 	@$(BIN)/pyright
 	@rm -f .coverage*
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term --cov-fail-under=90
 
 test-interop: $(READY) .venv-interop/.ready  ## beside the real TransformerLens and devinterp (downloads PyTorch)
 	@.venv-interop/bin/python -m pytest tests/interop

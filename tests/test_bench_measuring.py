@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-import groklab as gl
 from groklab import studies
 from groklab.bench import measuring
+from groklab.engines import batches
+from groklab.measures import built_in
 from groklab.models import TransformerSettings
 from groklab.studies.study import Study
 from groklab.tasks import SplitSettings, TaskSettings
-from groklab.training import Run, Schedule
+from groklab.training import Run
 
 
 def test_turns_are_taken_and_the_round_that_compiles_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,36 +37,24 @@ def test_turns_are_taken_and_the_round_that_compiles_does_not_count(monkeypatch:
 
 
 @pytest.mark.parametrize("which", ["all", "deciding"])
-def test_both_trainings_end_with_their_measures(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_trainings_measure_what_they_should(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Run(
         task=TaskSettings(operation="add", modulus=5),
         split=SplitSettings(fraction=0.6),
         model=TransformerSettings(d_model=8, heads=2, d_mlp=16),
         steps=4,
-        logging=Schedule(every=2, growth=1),
-        checkpoints=Schedule(every=4, growth=1),
     )
     study = Study(name="test/tiny", scale="laptop", runs=(tiny,))
     monkeypatch.setattr(studies, "find", lambda name: lambda scale: study)
     measured: list[set[str]] = []
-    trained = measuring.TemporaryDirectory
-    monkeypatch.setattr(measuring, "TemporaryDirectory", lambda: _Read(trained(), measured))
+
+    def train_batch(batch: Any, store: Any, runs: Any, measures: Any) -> None:
+        assert batch.runs == runs == (tiny,)
+        measured.append({one.name for one in measures})
+
+    monkeypatch.setattr(batches, "train_batch", train_batch)
     found = measuring.trained(which)
     assert found["wall"] > 0
     assert found["processors"] > 0
-    assert ("restricted_loss" in measured[0], "train_loss" in measured[0]) == (which == "all",) * 2
-    assert {"train_accuracy", "test_accuracy", "sum_of_squares"} <= measured[0]
-
-
-class _Read:
-    """A temporary folder whose store is read before it goes."""
-
-    def __init__(self, folder: Any, measured: list[set[str]]) -> None:
-        self._folder, self._measured = folder, measured
-
-    def __enter__(self) -> str:
-        return self._folder.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._measured.append(set(map(str, gl.open(f"{self._folder.name}/demo").metrics().data_vars)))
-        self._folder.__exit__(*error)
+    every = {one.name for one in built_in()}
+    assert measured == [every if which == "all" else {"train_accuracy", "test_accuracy", "sum_of_squares"}]
