@@ -110,7 +110,7 @@ def test_survival_is_kaplan_meiers_by_size_with_bands_and_censored_runs() -> Non
     assert (low.fill, line.line.shape) == ("tonexty", "hv")
     assert (list(censored.x), list(censored.y)) == ([1000], [0.75])
     assert figure.layout.meta["sentences"][0] == f"{arm}: 1 of 4 grokked."
-    assert figure.layout.meta["sentences"][1].endswith("4 of 4 grokked, median step 120 (100 to never).")
+    assert figure.layout.meta["sentences"][1].endswith("4 of 4 grokked, median step 120 (at least 100).")
     assert staircase(expected, expected.share, 500)[0][0] == 100
 
 
