@@ -136,6 +136,19 @@ def test_other_settings_than_the_studys_are_said(
     assert "groklab run fake/small --scale laptop --seeds 3\n" in (tmp_path / "fake" / "small.md").read_text()
 
 
+def test_results_of_some_of_a_studys_runs_say_so(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def more(scale, seeds):
+        runs = tuple(experiment().runs(scale, seeds))
+        return (*runs, *(run.replace({"weight_decay": 0.25}) for run in runs))
+
+    monkeypatch.setitem(catalogue(), NAME, dataclasses.replace(experiment(), runs=more, seeds=9))
+    write(results, tmp_path)
+    text = (tmp_path / "fake" / "small.md").read_text()
+    assert "groklab run fake/small --scale laptop --seeds 3  # the results are 3 of its 6 runs\n" in text
+
+
 def test_settings_that_vary_and_those_that_some_runs_lack() -> None:
     runs = find("nanda/mainline")("laptop", 2).runs
     changed = [run.replace({"weight_decay": decay}) for run in runs for decay in (0.1, 0.3, 1.0)]

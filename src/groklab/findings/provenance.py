@@ -14,20 +14,25 @@ from groklab.training.plan import with_parents
 def run_command(record: Record, experiment: Experiment) -> str:
     """The command that makes these results, with a comment for settings that it does not say.
 
-    The number of seeds is found by trying, and differences from the study as it is now are listed.
+    The number of seeds is found by trying. Where only some of the study's runs were made, the comment says how many,
+    and where they differ from the study as it is now, in what.
     """
-    words = ["groklab", "run", record.study, "--scale", record.scale]
+    command = ["groklab", "run", record.study, "--scale", record.scale]
+    most = len({run.seed for run in record.runs})
     for seeds in (None, *range(1, len(record.runs) + 1)):
+        words = shlex.join([*command, *([] if seeds is None else ["--seeds", str(seeds)])])
         found = with_parents(experiment(record.scale, seeds).runs)
         if found == record.runs:
-            return shlex.join([*words, *([] if seeds is None else ["--seeds", str(seeds)])])
-        if seeds is not None and len(found) > len(record.runs):
+            return words
+        if seeds is not None and set(found) > set(record.runs):
+            return f"{words}  # the results are {len(record.runs)} of its {len(found)} runs"
+        if seeds is not None and len(found) > len(record.runs) and seeds >= most:
             break
     runs = with_parents(experiment(record.scale).runs)
     changes = [change for now, was in zip(runs, record.runs, strict=False) for change in differences(now, was)]
     counts = [f"{len(runs)} runs -> {len(record.runs)} runs"] if len(runs) != len(record.runs) else []
     listed = "; ".join([*counts, *dict.fromkeys(changes)][:5])
-    return f"{shlex.join(words)}  # the results were made with other settings: {listed}"
+    return f"{shlex.join(command)}  # the results were made with other settings: {listed}"
 
 
 def cost_rows(scale: str, record: Record) -> list[Sequence[str]]:
