@@ -45,6 +45,19 @@ def test_lasting_falling_and_several_plateaus() -> None:
     assert [(one.fate, round(one.level, 2)) for one in accuracy_plateaus(STEPS, two)] == [("rose", 0.3), ("fell", 0.7)]
 
 
+def test_what_follows_decides_and_no_single_point() -> None:
+    steps = np.arange(0, 20_001, 20)
+    swings = np.where(steps < 500, 0.0, 0.5 + 0.08 * np.sign(np.sin(steps / 300)))
+    pieces = accuracy_plateaus(steps, swings, share=0.005)
+    assert len(pieces) > 10
+    assert {one.fate for one in pieces[:10]} == {"lasting"}
+    kicked = staircase((0, 0), (500, 0), (600, 0.5), (20_000, 0.5))
+    kicked[-1] = 1.0
+    assert [one.fate for one in accuracy_plateaus(STEPS, kicked, smoothing=0.001)] == ["rose"]
+    kicked[-5:] = (0.62, 0.5, 0.52, 0.5, 0.48)
+    assert [one.fate for one in accuracy_plateaus(STEPS, kicked, smoothing=0.001)] == ["lasting"]
+
+
 def test_what_is_no_plateau() -> None:
     assert accuracy_plateaus(STEPS, staircase((0, 0), (500, 0), (700, 1), (20_000, 1))) == ()
     # A steady drift over the whole run stays in the band for a while wherever one looks.

@@ -23,9 +23,10 @@ class Plateau:
     level: float
     """Median accuracy over it."""
     share: float
-    """Its share of the run in logarithms of steps."""
+    """Its share of the curve in logarithms of steps since the curve's begin."""
     fate: Literal["lasting", "rose", "fell"]
-    """Whether it reaches the end of the run, or how it was left."""
+    """How it was left: whether what follows lies on average more than the band above its level, or below; else it
+    lasts, as it does where nothing follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +69,12 @@ def accuracy_plateaus(
 ) -> tuple[Plateau, ...]:
     """Maximal stretches in which smoothed accuracy stays within `band` without drifting through it, in time order.
 
-    A stretch lies strictly between `low` and `high` and takes at least `share` of the run in logarithms of 1 + step
-    (the half-way level of figure 6 takes 5%). It drifts when its line of least squares over that logarithm goes through
-    more than half the band. Among stretches that overlap the longest counts, then the longest of what is
-    left. `smoothing` is the running median's share of the logged points: a spike of less than half as many does not end
-    a plateau. NaN where nothing was logged. Raises `Mistake` for shares or levels outside 0 to 1 or in the wrong order.
+    A stretch lies strictly between `low` and `high` and takes at least `share` of the curve in logarithms of 1 + steps
+    since its begin (the half-way level of figure 6 takes 4.9%). It drifts when its line of least squares over that
+    logarithm goes through more than half the band. Among stretches that overlap the longest counts, then the longest
+    of what is left. `smoothing` is the running median's share of the logged points: a spike of less than half as many
+    does not end a plateau. NaN where nothing was logged. Raises `Mistake` for shares or levels outside 0 to 1 or in the
+    wrong order.
     """
     if not 0 <= low < high <= 1 or not 0 < share <= 1 or band <= 0:
         raise Mistake(
@@ -93,7 +95,7 @@ def accuracy_plateaus(
         if abs(_slope(time[inside], curve.values[inside])) * (time[stretch[1]] - time[stretch[0]]) <= band / 2:
             found.append(stretch)
         free = free & ~_within(len(free), stretch)
-    return tuple(_plateau(curve, time, ends) for ends in sorted(found))
+    return tuple(_plateau(curve, time, ends, band) for ends in sorted(found))
 
 
 def accuracy_spikes(
@@ -169,16 +171,18 @@ def _slope(time: Float[np.ndarray, " point"], values: Float[np.ndarray, " point"
     return float(centred @ values / (centred @ centred))
 
 
-def _plateau(curve: Curve, time: Float[np.ndarray, " point"], ends: tuple[int, int]) -> Plateau:
+def _plateau(curve: Curve, time: Float[np.ndarray, " point"], ends: tuple[int, int], band: float) -> Plateau:
     begin, end = ends
     level = float(np.median(curve.values[begin : end + 1]))
-    fate = "lasting" if end == len(curve) - 1 else "rose" if curve.values[end + 1] > level else "fell"
+    after = curve.values[end + 1 :]
+    # One logged point of a swinging curve says nothing of where it goes.
+    away = float(np.mean(after)) - level if len(after) else 0.0
     return Plateau(
         begin=float(curve.steps[begin]),
         end=float(curve.steps[end]),
         level=level,
         share=float((time[end] - time[begin]) / time[-1]),
-        fate=fate,
+        fate="rose" if away > band else "fell" if away < -band else "lasting",
     )
 
 

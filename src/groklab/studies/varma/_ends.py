@@ -22,25 +22,32 @@ RULE = (
 
 def ends(read: Reading, name: str, window: float = WINDOW) -> Float[np.ndarray, " run"]:
     """A measure of each run at convergence: its median over the last share `window` of the steps; NaN for none."""
-    values, last = read.curve(name), read.lasted
-    within = (read.steps[None, :] >= ((1 - window) * last)[:, None]) & ~np.isnan(values)
-    return np.array([np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, within, strict=True)])
+    return within(read, name, 1 - window, np.inf)
+
+
+def within(read: Reading, name: str, begin: float, end: float) -> Float[np.ndarray, " run"]:
+    """A measure's median from the share `begin` of each run's steps to below the share `end`; NaN for none."""
+    values, last, steps = read.curve(name), read.lasted[:, None], read.steps[None, :]
+    masks = (steps >= begin * last) & ((steps < end * last) | np.isinf(end)) & ~np.isnan(values)
+    return np.array([np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, masks, strict=True)])
 
 
 def settled(read: Reading, name: str = "test_accuracy", tolerance: float = 0.02) -> Bool[np.ndarray, " run"]:
     """Whether a measure's median over the last quarter is that over the quarter before it, up to `tolerance`."""
-    values, last = read.curve(name), read.lasted
-    steps = read.steps[None, :]
-    before = (steps >= (0.5 * last)[:, None]) & (steps < (0.75 * last)[:, None]) & ~np.isnan(values)
-    medians = [np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, before, strict=True)]
-    return np.abs(ends(read, name) - np.array(medians)) <= tolerance
+    return np.abs(ends(read, name) - within(read, name, 0.5, 0.75)) <= tolerance
 
 
 def from_converged(read: Reading) -> Bool[np.ndarray, " run"]:
-    """Whether each run started from a network that answered all its train pairs; false from random weights."""
-    number = {run: index for index, run in enumerate(read.runs)}
-    sound = ends(read, "train_accuracy") > LEARNT
-    return np.array([run.start is not None and bool(sound[number[run.start]]) for run in read.runs], dtype=bool)
+    """Whether each run started from a network that answered all its train pairs; false from random weights, and where
+    that network diverged."""
+    known = dict(zip(read.runs, (ends(read, "train_accuracy") > LEARNT).tolist(), strict=True))
+    return np.array([run.start is not None and known.get(run.start, False) for run in read.runs], dtype=bool)
+
+
+def from_gen(read: Reading) -> Bool[np.ndarray, " run"]:
+    """Whether each run started from a network that is Gen alone by the trigonometric share of its logits."""
+    known = dict(zip(read.runs, (ends(read, "trig_share") > GENERALISES).tolist(), strict=True))
+    return np.array([run.start is not None and known.get(run.start, False) for run in read.runs], dtype=bool)
 
 
 def sizes(read: Reading) -> Float[np.ndarray, " run"]:
@@ -51,6 +58,11 @@ def sizes(read: Reading) -> Float[np.ndarray, " run"]:
 def seeds(read: Reading) -> Float[np.ndarray, " run"]:
     """Each run's seed."""
     return read.metrics["seed"].values
+
+
+def mixed(read: Reading) -> list[int]:
+    """Seeds whose runs started from a network that had learnt its table and is not Gen alone."""
+    return sorted({int(seed) for seed in seeds(read)[from_converged(read) & ~from_gen(read)].tolist()})
 
 
 def mean_by_size(

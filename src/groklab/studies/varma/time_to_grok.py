@@ -1,15 +1,17 @@
 """How does the time to grok grow as the training set shrinks?"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from groklab.curves import growth_laws
+from groklab.curves.laws import Law
 from groklab.findings import Analysis, Chart, Table, by_interval
 from groklab.findings.claim import Claim
-from groklab.studies.reading import ACCURACY, Reading, in_words, median_of, rank_agreement, staircase
+from groklab.studies.reading import ACCURACY, Reading, in_words, rank_agreement, staircase
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._ends import of_number, seeds, sizes
 from groklab.studies.varma._runs import network
@@ -26,7 +28,7 @@ CLAIMS = (
         claim="The fewer pairs, the longer a network takes to grok.",
         published=None,
         how="Kendall's tau between training-set size and time to grok, networks that did not grok within the budget "
-        "ranked last; bootstrap over networks.",
+        "ranked last; bootstrap over seeds.",
         criterion="The 95% interval lies below 0.",
     ),
     Claim(
@@ -35,7 +37,8 @@ CLAIMS = (
         claim="The time to grok grows faster than exponentially as the training set shrinks.",
         published="in words, after Power et al. 2021",
         how="Censored log-normal fits: coefficient of the quadratic term of log time in the size; bootstrap over "
-        "seeds.",
+        "seeds. Sizes at which half of the networks or more grok before twice the step of memorisation are left out: "
+        "they generalise at once, and their constant time would bend any law.",
         criterion="The 95% interval lies above 0.",
     ),
 )
@@ -51,9 +54,15 @@ def analyse(record: "Record") -> Analysis:
     read = Reading(record)
     at = sizes(read)
     tau = rank_agreement(at, read.time, read.has_grokked, seeds(read))
-    laws = growth_laws(at, read.time, read.has_grokked, seeds(read))
     arms = read.arms(lambda run: f"{run.split.size}")
-    medians = [(float(name), median_of(read.grokked[runs]) or math.nan) for name, runs in arms.items()]
+    soon = read.grokked < 2 * read.memorised
+    at_once = [float(name) for name, runs in arms.items() if soon[runs].mean() >= 0.5]
+    slow = ~np.isin(at, at_once)
+    laws, all_laws = (
+        growth_laws(at[runs], read.time[runs], read.has_grokked[runs], seeds(read)[runs])
+        for runs in (slow, slow | True)
+    )
+    medians = {float(name): read.times(runs).median.value for name, runs in arms.items()}
     return Analysis(
         findings=[
             by_interval(
@@ -86,16 +95,20 @@ def analyse(record: "Record") -> Analysis:
                     [name, ", ".join(f"{key} = {value:.3g}" for key, value in law.parameters.items()), law.aic]
                     for name, law in laws.laws.items()
                 ],
-                note="Censored log-normal fits by maximum likelihood, least AIC first; log T = a - b D (exponential), "
+                note="Sizes at which networks do not generalise at once. "
+                "Censored log-normal fits by maximum likelihood, least AIC first; log T = a - b D (exponential), "
                 "a + b D + c D^2 (quadratic), a + b / (D - D0) (super-exponential), a - g log(D - D0) (power).",
             ),
         ],
         charts=[
             Chart(
-                title="Median time to grok of the networks that grokked",
+                title="Time to grok",
                 x="pairs",
-                y="step",
-                series={"median": [point for point in medians if not np.isnan(point[1])]},
+                y="step by which half the networks grok",
+                series={
+                    "Kaplan-Meier's median": _finite(medians.items()),
+                    **{name: _finite(_median(law, at[slow])) for name, law in laws.laws.items()},
+                },
                 log_y=True,
             ),
             Chart(
@@ -105,7 +118,22 @@ def analyse(record: "Record") -> Analysis:
                 series={f"{name} pairs": staircase(read.times(runs)) for name, runs in arms.items()},
             ),
         ],
+        remarks=[
+            f"Sizes left out of the laws, as half of the networks or more generalise at once: "
+            f"{', '.join(f'{size:,.0f}' for size in at_once) or 'none'}. With every size: {all_laws.sentence}."
+        ],
     )
+
+
+def _median(law: Law, at: Float[np.ndarray, " run"]) -> list[tuple[float, float]]:
+    """A law's median over the sizes that it was fitted to."""
+    sizes = np.linspace(at.min(), at.max(), 60)
+    return list(zip(sizes.tolist(), law.median_steps(sizes).tolist(), strict=True))
+
+
+def _finite(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points below a billion steps: a law may have a pole, and a median may lie past the budget."""
+    return [(size, steps) for size, steps in points if steps < 1e9]
 
 
 @experiment(

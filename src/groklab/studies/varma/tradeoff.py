@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,7 +12,7 @@ from groklab.findings import Analysis, Chart, Finding, Table, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, count_of, in_words, spread_of
 from groklab.studies.study import Scale, experiment
-from groklab.studies.varma._ends import RULE, ends, from_converged, of_number, seeds, sizes
+from groklab.studies.varma._ends import GENERALISES, LEARNT, RULE, ends, from_converged, mixed, of_number, seeds, sizes
 from groklab.studies.varma._runs import PART_STEPS, WHOLE_STEPS, gone_on, network, on_all
 from groklab.training.settings import Run
 
@@ -27,7 +27,7 @@ CLAIMS = (
         claim="The ratio of Gen's to Mem's logit grows monotonically with the size of the training set.",
         published="monotone",
         how="Networks gone on with from the whole table: Kendall's tau between size and ratio over one seed's "
-        "networks; a Mem logit of 0 or below counts as a ratio above every other.",
+        "networks, over pairs that are not tied; a Mem logit of 0 or below counts as a ratio above every other.",
         criterion="Tau at least 0.9 in at least 80% of the seeds.",
     ),
     Claim(
@@ -91,13 +91,16 @@ def analyse(record: "Record") -> Analysis:
     ]
     gap = bootstrap(np.array(jumps, float), statistic=np.mean)
     twins = [
-        (lost[one], lost[other])
+        (one, other)
         for one in np.flatnonzero(on).tolist()
         for other in np.flatnonzero(
             scratch & (seeds(read) == seeds(read)[one]) & (sizes(read) == sizes(read)[one])
         ).tolist()
     ]
-    lower = np.array([one < other for one, other in twins], dtype=bool)
+    twins = [(one, other) for one, other in twins if not np.isnan(lost[one] + lost[other])]
+    lower = np.array([lost[one] < lost[other] for one, other in twins], dtype=bool)
+    at = np.array([sizes(read)[one] for one, _ in twins])
+    by_size = ", ".join(f"{size:,.0f}: {int(lower[at == size].sum())}" for size in np.unique(at).tolist())
     return Analysis(
         findings=[
             _monotone(monotone, read, logits, on),
@@ -118,14 +121,17 @@ def analyse(record: "Record") -> Analysis:
                 allowed=(0, 1),
                 contrary=(-1, 0),
                 units="accuracy",
-                sentence=f"the largest jump between neighbouring sizes is larger from scratch by {in_words(gap)}",
+                sentence=f"the largest jump between neighbouring sizes is larger from scratch by {in_words(gap)}; "
+                "sizes lie 1.4 to 2 times apart, and from scratch there is the jump at which networks no longer grok "
+                f"within {read.lasted[scratch].max(initial=0):,.0f} steps",
             ),
             by_seeds(
                 loss,
                 lower,
                 contrary=~lower,
                 scale=read.scale,
-                sentence=f"the train loss is lower in {count_of(lower)} pairs of networks of one seed and size",
+                sentence=f"the train loss is lower in {count_of(lower)} pairs of networks of one seed and size (by "
+                f"size {by_size}), which are not independent",
             ),
         ],
         tables=[
@@ -133,7 +139,44 @@ def analyse(record: "Record") -> Analysis:
             _table(read, "From scratch, at convergence", scratch),
         ],
         charts=_charts(read, on, logits, leads, {"gone on with": on, "from scratch": scratch}),
+        remarks=[*_of_proxies(read, on, scratch, {"logits": logits, "leads": leads}), *_of_starts(read, on, logits)],
     )
+
+
+def _of_proxies(
+    read: Reading,
+    on: Bool[np.ndarray, " run"],
+    scratch: Bool[np.ndarray, " run"],
+    ratios: dict[str, Float[np.ndarray, " run"]],
+) -> list[str]:
+    """How often the proxies find no Mem or no Gen, and what their ratio does in networks that only memorise."""
+    remarks: list[str] = []
+    memorised = scratch & (ends(read, "test_accuracy") < 0.1) & (ends(read, "train_accuracy") > LEARNT)
+    for name, ratio in ratios.items():
+        known = ratio[on & np.isfinite(ratio)]
+        taus = _taus(read, ratio, memorised)
+        taus = taus[~np.isnan(taus)]
+        measured, infinite = int(np.sum(on & ~np.isnan(ratio))), int(np.isinf(ratio[on]).sum())
+        most = np.max(ratio[memorised & np.isfinite(ratio)], initial=-math.inf)
+        tau = float(np.median(taus)) if len(taus) else math.nan
+        remarks.append(
+            f"By the {name}, of {measured} networks gone on with {infinite} have no Mem (an infinite ratio) and "
+            f"{int(np.sum(known <= 0))} no Gen (0 or below); neither counts in orders of magnitude. Networks from "
+            f"scratch that memorised and test below 0.1 have ratios up to {most:.3g}, with a tau of {tau:.3g} over "
+            f"sizes (median of {len(taus)} seeds): so much of the ratio's growth comes without any Gen."
+        )
+    return remarks
+
+
+def _of_starts(read: Reading, on: Bool[np.ndarray, " run"], ratio: Float[np.ndarray, " run"]) -> list[str]:
+    """What is found without seeds whose network on the whole table is not Gen alone."""
+    if not (left := mixed(read)):
+        return []
+    taus = _taus(read, ratio, on & ~np.isin(seeds(read), left))
+    return [
+        f"On the whole table the networks of seeds {', '.join(map(str, left))} are not Gen alone (trigonometric share "
+        f"at most {GENERALISES:.3g}); of the other seeds tau by the logits is at least 0.9 in {count_of(taus >= 0.9)}."
+    ]
 
 
 def _ratio(gen: Float[np.ndarray, " run"], mem: Float[np.ndarray, " run"]) -> Float[np.ndarray, " run"]:
@@ -152,13 +195,7 @@ def _by_seed(read: Reading, runs: Bool[np.ndarray, " run"]) -> list[np.ndarray]:
 
 
 def _monotone(claim: Claim, read: Reading, ratio: Float[np.ndarray, " run"], on: Bool[np.ndarray, " run"]) -> Finding:
-    from scipy.stats import kendalltau, rankdata
-
-    taus: list[float] = []
-    for runs in _by_seed(read, on & ~np.isnan(ratio)):
-        found: Any = kendalltau(sizes(read)[runs], rankdata(ratio[runs]))
-        taus.append(float(found.statistic))
-    tau = np.array(taus)
+    tau = _taus(read, ratio, on)
     return by_seeds(
         claim,
         tau >= 0.9,
@@ -167,6 +204,20 @@ def _monotone(claim: Claim, read: Reading, ratio: Float[np.ndarray, " run"], on:
         sentence=f"tau is at least 0.9 in {count_of(tau >= 0.9)} seeds; the median is "
         f"{float(np.median(tau)) if len(tau) else math.nan:.3g}",
     )
+
+
+def _taus(
+    read: Reading, ratio: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"]
+) -> Float[np.ndarray, " seed"]:
+    """Kendall's tau between size and ratio of each seed's runs, over untied pairs; NaN where there is none."""
+    taus: list[float] = []
+    for those in _by_seed(read, runs & ~np.isnan(ratio)):
+        first, second = np.triu_indices(len(those), 1)
+        up = ratio[those[second]] > ratio[those[first]]
+        down = ratio[those[second]] < ratio[those[first]]
+        untied = int(up.sum() + down.sum())
+        taus.append(float(up.sum() - down.sum()) / untied if untied else math.nan)
+    return np.array(taus)
 
 
 def _orders(ratio: Float[np.ndarray, " run"]) -> float:
@@ -212,9 +263,14 @@ def _charts(
         ("logits, the paper's proxies", logits), ("leads", leads),
     )}  # fmt: skip
     accuracy = {name: medians(ends(read, "test_accuracy"), runs) for name, runs in ways.items()}
+    losses = {
+        name: [point for point in medians(ends(read, "train_loss"), runs) if point[1] > 0]
+        for name, runs in ways.items()
+    }
     return [
         Chart(title="Gen over Mem, gone on with", x="pairs", y="ratio, median", series=ratios, log_x=True, log_y=True),
         Chart(title="Test accuracy at convergence", x="pairs", y="test accuracy, median", series=accuracy, log_x=True),
+        Chart(title="Train loss at convergence", x="pairs", y="nats, median", series=losses, log_x=True, log_y=True),
     ]
 
 
@@ -229,10 +285,20 @@ def _charts(
         "The ratio is undefined where the proxy of Mem is 0 or below; there Mem is taken as absent, the ratio as above "
         "every other.",
         "From scratch a network has as many steps as the other has on the whole table and on the part together.",
-        "Networks are from the whole table, as in the paper; whether they are Gen alone is not asked, only whether "
-        "they have learnt it.",
+        "The paper goes on with networks that are Gen alone. Here all go on that have learnt the whole table; the "
+        "remarks say which of them are not Gen alone by the trigonometric share of their logits, and what is found "
+        "without these.",
     ),
-    reads=("train_accuracy", "test_accuracy", "train_loss", "gen_logit", "mem_logit", "gen_lead", "mem_lead"),
+    reads=(
+        "train_accuracy",
+        "test_accuracy",
+        "train_loss",
+        "trig_share",
+        "gen_logit",
+        "mem_logit",
+        "gen_lead",
+        "mem_lead",
+    ),
     analysis=analyse,
 )
 def tradeoff(scale: Scale, seeds: int) -> Iterator[Run]:
