@@ -47,17 +47,14 @@ check: $(READY)  ## lint and types only
 bench: $(READY) .venv-interop/.ready  ## steps a second, beside the reference in PyTorch: docs/performance.md
 	@$(BIN)/groklab bench --torch .venv-interop/bin/python --out results/performance.json --docs docs
 
-docs: $(READY)  ## the generated pages, and the documentation in site/; circuits where runs/demo, runs/published are
+docs: $(READY)  ## the generated pages, and the documentation in site/
 	@$(BIN)/python -m groklab.claims.page --check results docs/claims.md
 	@$(BIN)/python -m groklab.claims.simulation results/varma/simulation.json
 	@$(BIN)/python -m groklab.claims.page results docs/claims.md
 	@$(BIN)/python -m groklab.findings.page results docs/studies
-	@$(BIN)/python -m groklab.theory.page docs/studies
+	@$(BIN)/python -m groklab.claims.circuit_page results docs/studies/circuit.md
+	@$(BIN)/python -m groklab.theory.page results/varma/simulation.json docs/studies
 	@$(BIN)/groklab bench --from results/performance.json --docs docs
-	@if [ -d runs/demo ] && [ -d runs/published ]; then \
-	  $(BIN)/python -m groklab.circuits.page runs/demo runs/published > docs/studies/circuit.md.new \
-	  && mv docs/studies/circuit.md.new docs/studies/circuit.md || { rm -f docs/studies/circuit.md.new; exit 1; }; \
-	else echo "docs/studies/circuit.md stays as it is: it is made from runs/demo and runs/published"; fi
 	@$(BIN)/python -m groklab.handbook.page results docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the documentation is site/index.html"

@@ -1,7 +1,6 @@
 """For all tests: Ctrl-C that is heard, and object storage (one server a process, a bucket and a proxy a test)."""
 
 import itertools
-import os
 import signal
 
 import pytest
@@ -28,8 +27,5 @@ def moto_port():
 def storage(moto_port, monkeypatch):
     """An empty bucket; this process knows how to get there."""
     with proxied(moto_port, f"bucket-{next(NUMBERS)}") as found:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
+        found.known(monkeypatch)
         yield found

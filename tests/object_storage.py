@@ -19,6 +19,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 KEY, SECRET = "AKIAEXAMPLEEXAMPLE", "a-secret-that-nobody-may-see"
 CONDITIONS = ("if-match", "if-none-match")
 ONE_AT_A_TIME = threading.Lock()
@@ -87,6 +89,13 @@ class Storage:
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1",
         }
+
+    def known(self, patch: pytest.MonkeyPatch) -> None:
+        """This process, and what it starts, know how to get there and to nowhere else."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in self.environment.items():
+            patch.setenv(name, value)
 
     @contextlib.contextmanager
     def going(self, rule: Rule) -> Iterator[None]:

@@ -179,3 +179,32 @@ def independent(functions):
 def gini(values):
     """Half the mean absolute difference over the mean."""
     return sum(abs(x - y) for x in values for y in values) / (2 * len(values) ** 2 * np.mean(values))
+
+
+def leads(task, split, logits):
+    """`gen_lead` and `mem_lead`: leads over answers that came up in training with neither operand, pair by pair."""
+    pairs = list(zip(task.a.tolist(), task.b.tolist(), strict=True))
+    came_up = {element: set() for element in range(task.elements)}
+    for row in split.train.tolist():
+        for operand in pairs[row]:
+            came_up[operand].add(int(split.labels[row]))
+    trained, fresh = [], []
+    for row, (a, b) in enumerate(pairs):
+        label = int(split.labels[row]) if split.train_mask[row] else int(task.answers[row])
+        seen = came_up[a] | came_up[b]
+        others = [logits[row, c] for c in range(task.classes) if c != label and c not in seen]
+        if others and split.train_mask[row]:
+            trained.append(logits[row, label] - np.mean(others))
+        elif others and split.test[row] and label not in seen:
+            fresh.append(logits[row, label] - np.mean(others))
+    gen = np.mean(fresh) if fresh else np.nan
+    return gen, (np.mean(trained) if trained else np.nan) - gen
+
+
+def saturated(split, logits, factor=1.0):
+    """`saturated_share`, with each pair's sum over the wrong answers times a factor."""
+    rests = []
+    for row in split.train.tolist():
+        label = int(split.labels[row])
+        rests.append(sum(math.exp(min(x - logits[row, label], 700)) for c, x in enumerate(logits[row]) if c != label))
+    return np.mean([rest * factor <= 2**-24 for rest in rests])

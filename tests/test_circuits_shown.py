@@ -21,13 +21,13 @@ from groklab.circuits import (
     print_circuit,
     take_apart,
 )
+from groklab.circuits.published import numbers_table
 from groklab.errors import Mistake
 from groklab.models import TransformerSettings, named_parameters, with_parameters
 from groklab.models.closed_form import (
     lookup_network,
     trigonometric_transformer,
 )
-from groklab.training import Run
 
 
 def test_a_network_of_another_task_is_refused():
@@ -88,36 +88,6 @@ def test_a_circuit_is_shown_as_tables_figures_json_and_beside_the_published_numb
     assert "| 433 of 512 (84.6%) | 100.0% (100.0% to 100.0%) | 100.0% | 5 |" in table
     assert "| path around the MLP removed: zero | 9.12e-7 | not measured | not measured |  |" in table
     assert "\n5. *neurons over 85%" in table
-
-
-def test_the_study_page_is_made_from_stores(monkeypatch):
-    from groklab.circuits import page
-
-    task = task_of("add", 23)
-    run = Run(task=task.settings, steps=50)
-    networks = [trigonometric_transformer(23, AMPLITUDES), lookup_network([0], [1], [1], 23)]
-
-    class Store:
-        """A record of one network that has the circuit and one that has not."""
-
-        study, scale, runs = "nanda/mainline", "laptop", (run, run)
-
-        def __init__(self, path):
-            assert path == "somewhere"
-
-        def task(self, run):
-            return task
-
-        def split(self, run):
-            return halves(task)
-
-        def model(self, run):
-            return networks[run]
-
-    monkeypatch.setattr(page, "Record", Store)
-    text = page.page(["somewhere"])
-    assert "50 steps at laptop scale" in text
-    assert "| laptop scale, add:23, 1 network |" in text
-    assert "1 of 2 networks of laptop scale, add:23 have no key frequencies" in text
-    assert "| key frequencies (number) | 5 | 3 | 1 |" in text
-    assert "**Run 1**: no Fourier circuit" in text
+    assert "| path around the MLP removed: zero | 9.12e-7 | 3e-7, 1 network |  |" in numbers_table(
+        {"mixed": [{"path around the MLP removed: zero": [3e-7]}, {}]}
+    )

@@ -1,5 +1,6 @@
 """Claims about networks taken apart, and the simulation's: from kept files, by criteria that numbers decide."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from groklab.claims.places import places_in
 from groklab.errors import Mistake, StoreError
 from groklab.findings import Finding, Verdict
 from groklab.models.closed_form import trigonometric_transformer
+from groklab.store import provenance
 from groklab.tasks import TaskSettings
 from groklab.theory import claims as theory
 from groklab.theory import judging
@@ -161,6 +163,10 @@ class Opened:
     def statuses(self) -> list[Status]:
         return [Status(state="finished" if self.ended else "running", step=10, sentence="") for _ in self.runs]
 
+    @property
+    def provenance(self) -> list[dict[str, Any]]:
+        return [{"started": f"2025-01-0{day}T00:00:00+00:00", "versions": {"groklab": "0.1"}} for day in (2, 1)]
+
     def steps(self, run: int) -> list[int]:
         return [10]
 
@@ -186,6 +192,18 @@ def test_networks_taken_apart_are_kept_and_read_back(tmp_path: Path, monkeypatch
         known = [value for value in row.read(apart) if np.isfinite(value)]
         assert kept.networks[1].values[row.what] == pytest.approx(known, rel=1e-4), row.what
     assert kept.networks[1].chance == pytest.approx(np.log(11), rel=1e-5)
+    assert (kept.task, kept.step, list(kept.sessions)) == ("add:11", 10, opened.provenance)
+    assert kept.command.startswith("groklab run nanda/seeds --scale laptop  # the results were made with other")
+    said, verdict = kept.shown[1], apart.verdict
+    assert said is not None
+    assert (said.seed, said.key, said.sentence, said.misfits) == (4, (2, 5), verdict.sentence, verdict.misfits)
+    assert [tuple(line.values()) for line in said.lines] == [(x.name, x.standing, x.sentence) for x in verdict.lines]
+    # Whoever takes the same networks apart again has the same sample.
+    assert evidence_of(file).sessions is not None
+    own = dataclasses.replace(opened, study="mine/sizes")
+    monkeypatch.setattr("groklab.record.Record", lambda path: own)
+    again = kept_circuits.read(kept_circuits.keep(tmp_path / "store", file))
+    assert again.command == "groklab run mine/sizes --scale laptop"
     plain = json.loads(file.read_text())
     assert (plain["task"], plain["step"], [one["seed"] for one in plain["networks"]]) == ("add:11", 10, [3, 4])
     monkeypatch.setattr("groklab.record.Record", lambda path: Opened(path, ended=False))
@@ -215,6 +233,9 @@ def test_what_the_simulation_found_is_kept_and_read_back(tmp_path: Path, monkeyp
     monkeypatch.setattr(theory, "findings", lambda: tuple(made))
     file = simulation.keep(tmp_path / "varma" / "simulation.json")
     found = simulation.read(file)
+    (session,) = simulation.sessions(file)
+    assert session.keys() == provenance().keys()
+    assert session["versions"] == provenance()["versions"]
     assert [one.claim for one in found] == list(theory.CLAIMS.values())
     for one, other in zip(found, made, strict=True):
         assert (one.verdict, one.sentence, one.scale) == (other.verdict, other.sentence, "simulation")
@@ -237,6 +258,10 @@ def test_what_the_simulation_found_is_kept_anew_only_where_it_says_something_els
     before = file.read_bytes()
     keep("partly", 0.5 * (1 + 5e-7), "at step 12,345, within 7e-16 nats")
     assert file.read_bytes() == before
+    file.write_text(json.dumps({"findings": json.loads(before)["findings"]}))
+    assert simulation.sessions(file) == ()
+    keep("partly", 0.5 * (1 + 5e-7), "at step 12,345, within 7e-16 nats")
+    assert simulation.sessions(file)
     assert keep("partly", 0.5 * (1 + 5e-6), "at step 12,345, within 9e-16 nats").value == pytest.approx(0.5000025)
     assert keep("partly", 0.5000025, "at step 12,346, within 9e-16 nats").sentence.startswith("at step 12,346")
     assert keep("partly", 0.5, "from step 12,346 on").sentence == "from step 12,346 on"
@@ -256,6 +281,7 @@ def test_the_committed_files_are_evidence() -> None:
     for study, claims in ((circuit.STUDY, CLAIMS), (simulation.STUDY, tuple(theory.CLAIMS.values()))):
         assert tuple(one.claim for one in found[study].findings) == claims
         assert found[study].data
+    assert simulation.sessions(ROOT / "results" / "varma" / "simulation.json")[0]["versions"]["groklab"]
 
 
 def test_the_committed_simulation_is_what_the_simulation_finds() -> None:

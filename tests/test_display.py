@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from groklab.display import Display, duration
+from groklab.display import Display
 from groklab.engines.progress import Progress
 
 
@@ -104,8 +104,3 @@ def test_before_the_first_progress_it_is_starting():
     with Display(plain, patience=0.02, every=5):
         time.sleep(0.15)
     assert plain.file.getvalue() == "starting\n"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3_661, "1:01:01")])
-def test_duration(seconds, text):
-    assert duration(seconds) == text

@@ -40,6 +40,7 @@ from groklab.store.repositories import open_or_create
 from groklab.studies import Study, catalogue
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Run, Schedule
+from object_storage import Storage, proxied
 from ray_cluster import Cluster, gone, two_workers, until
 
 cloudpickle.register_pickle_by_value(few_measures)
@@ -125,9 +126,18 @@ def measured_less() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with two_workers() as found:
+def bucket(moto_port: int) -> Iterator[Storage]:
+    with proxied(moto_port, "clustered") as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def cluster(bucket: Storage) -> Iterator[Cluster]:
+    """Its machines know by their environment how to get to the bucket, as pods do."""
+    with pytest.MonkeyPatch.context() as patch:
+        bucket.known(patch)
+        with two_workers() as found:
+            yield found
 
 
 def undisturbed(study: Study, folder: Path) -> dict[str, np.ndarray]:
@@ -272,6 +282,17 @@ def test_forks_and_what_is_derived_are_those_of_the_local_engine(
     assert cluster.driver(folder, module="test_engine_ray", study="DERIVED", options="DERIVING").end() == "done"
     commits = open_or_create(folder / "derived").ancestry(branch="main")
     assert [one.message for one in commits].count("derived") == 1
+
+
+TINY = Study(name="test/tiny", scale="laptop", runs=(small(0, 1000), small(1, 1000)))
+
+
+def test_into_object_storage_it_leaves_the_same(cluster: Cluster, bucket: Storage, tmp_path: Path) -> None:
+    """What this process lacks the workers have: it watches, and they write there."""
+    gl.run(TINY, bucket.url("tiny"), engine="ray", address=cluster.address, **OPTIONS)
+    kept = everything(bucket.url("tiny"))
+    assert kept["step"][-1] == 1000
+    assert_same(kept, undisturbed(TINY, tmp_path / "local"))
 
 
 def test_a_users_mistake_in_a_task_is_its_one_line(cluster: Cluster, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_tasks_have_panels_over_the_share_of_their_table_and_no_transition_is_sa
     assert "compose:4" in tasks
     points = [trace for trace in figure.data if trace.mode == "markers" and len(trace.x) > 1]
     assert len(points) == 24
-    assert all(max(trace.x) <= 0.51 for trace in points)
+    assert all(max(trace.x) <= 0.81 for trace in points)
     said = [words for words in figure.layout.meta["sentences"] if words.startswith("subtract")]
     assert len(said) == 2
     assert all(words.endswith("no transition between the shares trained on.") for words in said)

@@ -10,7 +10,8 @@ import pytest
 import groklab as gl
 from fake_study import GROKS, LOSS, NAME, STEPS, experiment, known, store  # noqa: F401
 from groklab.findings import Claim, Finding, by_interval, by_seeds, not_run, untested
-from groklab.findings.words import markdown, measured, number, words
+from groklab.findings.provenance import system
+from groklab.findings.words import duration, markdown, measured, number, words
 from groklab.studies import Experiment, catalogue
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -183,3 +184,29 @@ def test_a_claim_that_does_not_come_back_is_seen(known: Experiment, tmp_path: Pa
     assert unanswered(known.claims, found[:1]) == Counter({"fake.loss": 1})
     assert unanswered(known.claims, (*found, found[0])) == Counter({"fake.groks": 1})
     assert STEPS[-1] == known("laptop").runs[0].steps
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3_661, "1:01:01")])
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [
+        ("Linux-6.1.0-9-amd64-x86_64-with-glibc2.36", "Linux, x86_64, glibc 2.36"),
+        ("Linux-5.15.90.1-microsoft-standard-WSL2-x86_64-with-glibc2.35", "Linux, x86_64, glibc 2.35"),
+        ("Linux-6.6.32-0-lts-aarch64-with-musl1.2.5", "Linux, aarch64, musl 1.2.5"),
+        ("Linux-6.6.32-0-lts-aarch64-with", "Linux, aarch64"),
+        ("macOS-14.5-arm64-arm-64bit", "macOS 14.5, arm64"),
+        ("macOS-15.1-arm64-arm-64bit-Mach-O", "macOS 15.1, arm64"),
+        ("macOS-13.6.7-x86_64-i386-64bit", "macOS 13.6.7, x86_64"),
+        ("Windows-10-10.0.19045-SP0", "Windows 10"),
+        ("Windows-2022Server-10.0.20348-SP0", "Windows 2022Server"),
+        ("FreeBSD-14.0-RELEASE-amd64-64bit-ELF", "FreeBSD-14.0-RELEASE-amd64-64bit-ELF"),
+        ("Linux", "Linux"),
+        ("", ""),
+    ],
+)
+def test_a_system_is_told_without_its_kernels_build(platform: str, told: str) -> None:
+    assert system(platform) == told

@@ -1,4 +1,4 @@
-"""Every measure against a slow, literal float64 implementation of its definition, on small random networks."""
+"""Every measure against a slow, literal float64 implementation, on random networks and on those of every phase."""
 
 import itertools
 from collections.abc import Callable
@@ -17,6 +17,8 @@ from hypothesis.extra import numpy as hnp
 from groklab.measures import Labels, Measure, View, built_in, gini, masked_mean, measure
 from groklab.models import Inputs, MLPSettings, TransformerSettings, named_parameters, skeleton, with_parameters
 from groklab.tasks import Split, SplitSettings, Task, parse_task
+from phase_networks import PHASES, QUICKLY, TRAINED, networks
+from slow_measures import Slow, leads, saturated
 
 SMALL = TransformerSettings(d_model=8, heads=2, d_mlp=12)
 CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -38,6 +40,7 @@ CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 GROUPLESS = {"no group"}
 WITHOUT_NEURONS = {"attention only"}
 WITHOUT_ATTENTION = {"no attention"}
+LARGER = 1.2
 
 
 @dataclass
@@ -47,15 +50,20 @@ class Case:
     name: str
 
     def __post_init__(self) -> None:
-        choice, task, split = CASES[self.name]
-        self.task = Task.of(parse_task(task))
-        self.split = Split.of(self.task, SplitSettings(**split), 3)
-        outline = skeleton(choice, self.task.vocabulary, self.task.length)
-        # As large as makes the logits spread and some answers right.
-        rng = np.random.default_rng(5)
-        shapes = {name: leaf.shape for name, leaf in named_parameters(outline).items()}
-        self.weights = {name: rng.normal(0.1, 0.7, shape) for name, shape in shapes.items()}
-        self.model = with_parameters(outline, self.weights)
+        trained = self.name in PHASES
+        if trained:
+            self.choice, self.task, split, seed = TRAINED.model, Task.of(TRAINED.task), TRAINED.split, 0
+            self.model: Any = networks()[self.name]
+        else:
+            self.choice, task, given = CASES[self.name]
+            self.task, split, seed = Task.of(parse_task(task)), SplitSettings(**given), 3
+            outline = skeleton(self.choice, self.task.vocabulary, self.task.length)
+            # As large as makes the logits spread and some answers right.
+            rng = np.random.default_rng(5)
+            shapes = {name: leaf.shape for name, leaf in named_parameters(outline).items()}
+            self.model = with_parameters(outline, {name: rng.normal(0.1, 0.7, shape) for name, shape in shapes.items()})
+        self.weights = {name: np.asarray(leaf, np.float64) for name, leaf in named_parameters(self.model).items()}
+        self.split = Split.of(self.task, split, seed)
         data = Labels(
             labels=jnp.asarray(self.split.labels),
             train=jnp.asarray(self.split.train_mask),
@@ -64,18 +72,15 @@ class Case:
         self.view = View(self.model, self.task, data)
         # Those that are computed afterwards have a file of their own.
         self.measures = {m.name: m for m in built_in() if m.applies(self.view) and not m.afterwards}
-        inputs = Inputs(jnp.asarray(self.task.a), jnp.asarray(self.task.b), self.task.template)
-
-        def compute(model: Any, data: Labels) -> tuple[dict[str, jax.Array], jax.Array]:
-            view = View(model, self.task, data)
-            # The plain forward, whose every part has a test of its own.
-            logits = model(inputs) if isinstance(choice, MLPSettings) else model(inputs)[:, -1]
-            return {name: m.compute(view) for name, m in self.measures.items()}, logits
-
-        quickly = {"xla_backend_optimization_level": 0}
-        found, logits = jax.jit(compute, compiler_options=quickly)(self.model, data)
+        compute = program("initial" if trained else self.name, tuple(self.measures))
+        found, logits = compute(self.model, data)
         self.found = {name: np.asarray(value, np.float64) for name, value in found.items()}
         self.logits = np.asarray(logits, np.float64)
+        if trained:
+            slow = Slow(self.weights, self.task, self.split, key=[])
+            rows = [self.task.row(a, b) for a, b in slow.operands]
+            np.testing.assert_allclose(self.logits[rows], slow.full, atol=1e-5 * np.abs(slow.full).max())
+            self.logits[rows] = slow.full
 
     @cached_property
     def train(self) -> list[int]:
@@ -100,6 +105,23 @@ class Case:
         return float(np.argmax(self.logits[row]) == self.label(row))
 
 
+@cache
+def program(name: str, measures: tuple[str, ...]) -> Any:
+    """These measures of a case's kind of network in one compiled function of network and labels, and its logits."""
+    choice = TRAINED.model if name in PHASES else CASES[name][0]
+    task = Task.of(TRAINED.task if name in PHASES else parse_task(CASES[name][1]))
+    inputs = Inputs(jnp.asarray(task.a), jnp.asarray(task.b), task.template)
+    chosen = [one for one in built_in() if one.name in measures]
+
+    def compute(model: Any, data: Labels) -> tuple[dict[str, jax.Array], jax.Array]:
+        view = View(model, task, data)
+        # The plain forward, whose every part has a test of its own.
+        logits = model(inputs) if isinstance(choice, MLPSettings) else model(inputs)[:, -1]
+        return {one.name: one.compute(view) for one in chosen}, logits
+
+    return jax.jit(compute, compiler_options=QUICKLY)
+
+
 Cases = Callable[[str], Case]
 
 
@@ -108,7 +130,7 @@ def cases() -> Cases:
     return cache(Case)
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=[*CASES, *PHASES])
 def case(request: pytest.FixtureRequest, cases: Cases) -> Case:
     return cases(request.param)
 
@@ -146,7 +168,7 @@ def _shape(case: Case, m: Measure) -> tuple[int, ...]:
 
 
 def test_an_outline_knows_the_same_as_the_network(case: Case) -> None:
-    outline = View.outline(CASES[case.name][0], case.task)
+    outline = View.outline(case.choice, case.task)
     assert {m.name for m in built_in() if m.applies(outline) and not m.afterwards} == set(case.measures)
     for dim, labels in case.view.coordinates.items():
         np.testing.assert_array_equal(outline.coordinates[dim], labels)
@@ -162,7 +184,22 @@ def test_losses_accuracies_and_margins(case: Case) -> None:
             f"{part}_margin_spread": mean([(m - mean(margins)) ** 2 for m in margins]) ** 0.5,
         }
         for name, value in wanted.items():
-            np.testing.assert_allclose(case.found[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+            floor = 1e-6 * np.abs(case.logits).max() if "margin" in name else 0.0
+            np.testing.assert_allclose(case.found[name], value, rtol=1e-4, atol=floor, err_msg=name)
+
+
+def test_strengths_and_saturation_by_loops(case: Case) -> None:
+    gen, mem = leads(case.task, case.split, case.logits)
+    floor = 1e-6 * np.abs(case.logits).max()
+    np.testing.assert_allclose(case.found["gen_lead"], gen, rtol=1e-4, atol=floor)
+    np.testing.assert_allclose(case.found["mem_lead"], mem, rtol=1e-4, atol=floor)
+    # On the network's own logits, and on larger ones, as further training would make them.
+    own, of_larger = case.found["saturated_share"], of_logits(case, "saturated_share", LARGER * case.logits)
+    for larger, found in ((1.0, own), (LARGER, of_larger)):
+        # Within rounding of the edge either answer will do.
+        low, high = (saturated(case.split, larger * case.logits, factor) for factor in (1 + 1e-4, 1 - 1e-4))
+        assert low - 1e-6 <= found <= high + 1e-6
+    assert case.name != "grokked" or high > 0
 
 
 def test_mirrors_by_a_loop(case: Case) -> None:
@@ -221,7 +258,7 @@ def characters(case: Case) -> tuple[list[Any], np.ndarray, np.ndarray, np.ndarra
 @pytest.mark.parametrize("blend", [0.0, 0.5, 2.0])
 def test_trig_share_by_least_squares(case: Case, blend: float) -> None:
     """On the network's own logits, and on these with more or less of the generalising circuit added."""
-    if case.name in GROUPLESS:
+    if case.name in GROUPLESS or (blend and case.name in PHASES):
         return
     _, directions, rows, classes = characters(case)
     logits = case.logits.copy()
@@ -235,7 +272,7 @@ def test_trig_share_by_least_squares(case: Case, blend: float) -> None:
     assert share > 0.005 or blend == 0
     found = case.found["trig_share"]
     if blend:
-        found = trig_share(case, logits)
+        found = of_logits(case, "trig_share", logits)
     np.testing.assert_allclose(found, share, rtol=1e-4, atol=1e-6)
 
 
@@ -247,14 +284,14 @@ def test_trig_share_is_one_for_logits_of_the_generalising_circuit_alone(name: st
     logits = rng.normal(size=case.logits.shape)
     offsets = rng.normal(size=(len(rows), 1))
     logits[np.ix_(rows, classes)] = np.tensordot(rng.normal(size=len(directions)), directions, 1) + offsets
-    assert trig_share(case, logits) == pytest.approx(1, abs=1e-5)
+    assert of_logits(case, "trig_share", logits) == pytest.approx(1, abs=1e-5)
 
 
-def trig_share(case: Case, logits: np.ndarray) -> float:
-    """The measure for logits that are given instead of the network's."""
+def of_logits(case: Case, name: str, logits: np.ndarray) -> float:
+    """A measure for logits that are given instead of the network's."""
     view = View(case.model, case.task, case.view.data)
     view.logits = jnp.asarray(logits, jnp.float32)
-    return float(case.measures["trig_share"].compute(view))
+    return float(case.measures[name].compute(view))
 
 
 def test_spectra_by_inner_products(case: Case) -> None:

@@ -21,42 +21,17 @@ from groklab.measures.waves import alone, products
 from groklab.models import TransformerSettings, named_parameters, skeleton, with_parameters
 from groklab.models.closed_form import quadratic_network
 from groklab.tasks import Split, SplitSettings, Task, parse_task
-from groklab.training.backend import backend
-from groklab.training.settings import OptimiserSettings, Run
-from groklab.training.state import data_of, initial_model, initial_state, take
+from phase_networks import PHASES, QUICKLY, TRAINED, networks
 from slow_measures import Slow, gini
 
 SMALL = TransformerSettings(d_model=12, heads=2, d_mlp=10)
-PHASES = {"initial": 0, "memorised": 250, "in between": 1750, "grokked": 2500}
 DRAWN: dict[str, tuple[TransformerSettings, str, dict[str, Any], list[Any]]] = {
     "multiplication, random labels": (SMALL, "multiply:7", {"size": 25, "labels": "random"}, [1, 3]),
     "permutations": (SMALL, "compose:3", {"fraction": 0.6}, ["(2,1)"]),
 }
-TRAINED = Run(
-    task=parse_task("add:29"),
-    split=SplitSettings(fraction=0.5),
-    model=TransformerSettings(d_model=32, d_mlp=64),
-    optimiser=OptimiserSettings(learning_rate=5e-3, weight_decay=1.5),
-    steps=2500,
-)
 CLOSED = {2: 9.0, 5: 11.0}
-QUICKLY = {"xla_backend_optimization_level": 0}
 TESTED_ELSEWHERE = ("margin", "mirror", "matrix_norm", "sum_of_squares")
-
-
-@cache
-def networks() -> dict[str, Any]:
-    """The weights of one training at the phases' steps."""
-    rows = np.arange(1)
-    split = Split.of(Task.of(TRAINED.task), TRAINED.split, TRAINED.data_seed)
-    state = take(initial_state((TRAINED,), [initial_model(TRAINED)]), rows)
-    data = take(data_of((TRAINED,), [split]), rows)
-    advance = backend(TRAINED, Task.of(TRAINED.task)).advance
-    kept = {}
-    for name, step in PHASES.items():
-        state = advance(state, data, step - int(state.step)) if step else state
-        kept[name] = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), state.model)
-    return kept
+"""By the loops of test_measures.py, on these networks too."""
 
 
 @cache

@@ -24,7 +24,7 @@ PUBLIC = {
     "groklab.figures": "DOUBLE FIGURES SINGLE attention_picture circuit_strengths embedding_circle for_print "
     "grokking_survival iso_logit logit_cosines neuron_picture phases_curves printed progress_measures simulation "
     "size_transition spectra study_charts training_curves",
-    "groklab.findings": "Analysis Chart Claim Finding Table Verdict by_interval by_seeds not_run untested",
+    "groklab.findings": "Analysis Chart Claim Finding HeatMap Table Verdict by_interval by_seeds not_run untested",
     "groklab.groups": "Cyclic Group Irrep Symmetric spectrum",
     "groklab.handbook": "",
     "groklab.measures": "Labels Langevin Measure Table View built_in fitting gini learning_coefficients masked_mean "

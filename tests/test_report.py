@@ -19,7 +19,7 @@ from groklab.report.article import FEW, MANY
 from groklab.report.extraction import FEWEST, extracted, thinned
 from groklab.report.heatmaps import COLUMNS
 from groklab.report.labels import labelled, telling
-from groklab.report.style import OKABE_ITO, axis_title, colours, run_colours, run_names
+from groklab.style import OKABE_ITO, axis_title, colours, run_colours, run_names
 from test_report_packing import unpacked
 
 FIGURES = {

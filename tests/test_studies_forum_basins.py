@@ -110,7 +110,8 @@ def test_networks_that_did_not_learn_are_in_no_pair() -> None:
     ("different", "same", "wanted"),
     [
         (1e4, 2.0, ["reproduced", "reproduced"]),
-        (1e4, 1e4, ["reproduced", "not reproduced"]),
+        # Walls that stand in the control too do not show what makes them.
+        (1e4, 1e4, ["partly", "not reproduced"]),
         (5.0, 2.0, ["contradicted", "reproduced"]),
         # Neither joined nor far apart: nothing speaks against.
         (50.0, 50.0, ["not reproduced", "not reproduced"]),
@@ -135,7 +136,7 @@ def test_the_best_permutation_counts_and_no_rotation() -> None:
     found = analysed(derived_of(record_of(), height))
     assert verdicts(found.findings) == ["reproduced", "reproduced"]
     only_turned = analysed(derived_of(record_of(), lambda kind, by: 1.0 if by == "rotations" else 1e4))
-    assert verdicts(only_turned.findings) == ["reproduced", "not reproduced"]
+    assert verdicts(only_turned.findings) == ["partly", "not reproduced"]
     assert "at most 10 times that of the ends in 8 of 8 pairs" in " ".join(only_turned.remarks)
 
 

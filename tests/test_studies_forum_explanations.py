@@ -89,7 +89,7 @@ def test_its_claims_are_those_that_were_planned_and_each_has_a_finding() -> None
     claims = find(NAME).claims
     assert [one.claim.identifier for one in analysed(record_of()).findings] != []
     assert {one.claim for one in analysed(record_of()).findings} == set(claims)
-    assert [claim.identifier for claim in claims if claim.since] == ["forum.forks-no-kicks"]
+    assert [claim.identifier for claim in claims if claim.since] == ["forum.pressure-by-decay", "forum.forks-no-kicks"]
 
 
 def test_its_runs_are_forks_of_fresh_seeds() -> None:

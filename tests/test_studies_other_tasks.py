@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from fake_record import FakeRecord
 from groklab.findings import Analysis
@@ -76,7 +77,26 @@ def record_of(
     more: Any = {"loss_by_digit": (("run", "step", "digit"), by_digit)}
     more |= {name: (("run", "step", "head"), one) for name, one in scores.items()}
     record.dataset = record.dataset.assign(more).assign_coords(digit=[5, 4, 3, 2, 1, 0], head=list(HEADS))
+    record.together = together(record)
     return record
+
+
+def together(record: FakeRecord) -> xr.Dataset:
+    """What is derived of networks of four positions: head 1.1 looks at place 1 from 2 and from 3, with 0.7 and 0.2."""
+    numbers = [number for number, run in enumerate(record.runs) if isinstance(run.task, SubsequencesSettings)]  # type: ignore[attr-defined]
+    pattern = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
+    pattern[2], pattern[3] = [0.2, 0.7, 0.1, 0], [0.5, 0.2, 0.2, 0.1]
+    alike = {"token": [7, 5, 7, 7], "source": [-1, -1, 1, 1]}
+    return xr.Dataset(
+        {
+            "head": ("network", ["1.1"] * len(numbers)),
+            "prefix_matching": ("network", np.full(len(numbers), 0.9)),
+            "copying": ("network", np.full(len(numbers), 0.6)),
+            **{name: (("network", "position"), np.tile(values, (len(numbers), 1))) for name, values in alike.items()},
+            "pattern": (("network", "position", "seen"), np.tile(pattern, (len(numbers), 1, 1))),
+        },
+        {"network": numbers},
+    )
 
 
 def analysed(record: FakeRecord) -> Analysis:
@@ -113,6 +133,53 @@ def test_as_published_every_claim_is_reproduced_and_shown() -> None:
     assert charts[:2] == ["Digits, unlimited data", "Digits, limited data"]
     assert len(charts) == 8
     assert all(points for chart in found.charts for points in chart.series.values())
+
+
+def test_the_best_heads_are_shown_with_the_places_where_an_induction_head_looks() -> None:
+    record = record_of()
+    found = analysed(record)
+    (table,) = [table for table in found.tables if table.title == "The best induction heads on one sequence"]
+    even = (1 / 3 + 1 / 4) / 2
+    assert [row[1] for row in table.rows] == [8, 9, 10] * 2
+    for row, data in zip(table.rows, ["unlimited"] * SEEDS + ["limited"] * SEEDS, strict=True):
+        assert (row[0], row[2], row[-1]) == (data, "1.1", "1 of 2")
+        assert row[3:-1] == [pytest.approx(number) for number in (0.9, 0.6, 0.45, even)]
+    assert [shown.title for shown in found.heat_maps] == [
+        f"Attention of head 1.1, repeated subsequences, {data} data, seed 8" for data in ("unlimited", "limited")
+    ]
+    shown = found.heat_maps[0]
+    assert list(shown.columns) == list(shown.rows) == ["7", "5", "7", "7"]
+    assert list(shown.marked) == [(2, 1), (3, 1)]
+    assert list(shown.values[0]) == [1.0, None, None, None]
+    assert list(shown.values[2]) == [0.2, 0.7, 0.1, None]
+
+
+def test_a_network_that_diverged_leaves_the_heads_of_the_others_where_they_are() -> None:
+    """Numbers of runs are those of the study, those left out among them."""
+    record = record_of()
+    assert record.together is not None
+    first = int(record.together["network"].values[0])
+    record.statuses = (Status(state="diverged", step=20, sentence="diverged"), *record.statuses[1:])
+    (table,) = [table for table in analysed(record).tables if table.title == "The best induction heads on one sequence"]
+    assert first > 0
+    assert [row[:2] for row in table.rows[:SEEDS]] == [["unlimited", seed] for seed in (8, 9, 10)]
+
+
+def test_a_fall_that_is_sudden_in_nats_says_so_beside_the_rule_in_log() -> None:
+    def values(run: Run) -> Values:
+        tail = 3 * np.exp(-np.minimum(STEPS, 60.0) / 20 - np.maximum(STEPS - 60.0, 0) / 100)
+        return published(run) if limited(run) else {"train_loss": tail, "test_loss": tail}
+
+    table = analysed(record_of(values)).tables[0]
+    steps, share, verdict = (table.columns.index(name) for name in (
+        "test loss from 90% to 10% in nats, steps", "share of training", "phase change, or grokking"
+    ))  # fmt: skip
+    for row in table.rows:
+        if row[:2] == ["trigrams", "unlimited"]:
+            assert row[verdict] == "no"
+            assert isinstance(row[steps], int)
+            assert row[share] == pytest.approx(row[steps] / 1000, abs=5e-4)
+            assert 0 < row[share] < 0.1  # type: ignore[operator]
 
 
 def test_a_slow_fall_is_no_phase_change() -> None:
@@ -255,6 +322,7 @@ def test_without_networks_nothing_is_tested() -> None:
 
 def test_unmeasured_heads_and_digits_are_not_tested() -> None:
     record = made_up("nanda/other_tasks", published, seeds=SEEDS)
+    record.together = together(record)
     found = {one.claim.identifier: one.verdict for one in analysed(record).findings}
     assert found["nanda.digits-one-by-one"] == found["nanda.subsequences-induction"] == "not tested at this scale"
     assert found["nanda.trigrams-limited-groks"] == "reproduced"

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from groklab.claims import simulation
+from groklab.findings.provenance import session_lines
 from groklab.theory import figures, judging, page, presets, tables
 from groklab.theory.claims import CLAIMS, findings
 from groklab.theory.grid import grid
@@ -12,6 +14,7 @@ from groklab.theory.settings import Circuits
 from groklab.theory.simulation import simulate
 from groklab.theory.trials import contest, random_scalings
 
+RESULT = Path(__file__).parent.parent / "results" / "varma" / "simulation.json"
 KEPT = Path(__file__).parent.parent / "docs" / "studies" / "varma" / "simulation.md"
 
 
@@ -82,8 +85,13 @@ def test_the_page_is_written_and_the_kept_one_has_its_numbers(tmp_path: Path, mo
     """With a small grid; the panels' table, which does not depend on it, is the kept page's word for word."""
     few = {"ratios": (1.0, 2.0), "kappas": (1.2,), "speeds": (0.01, 1.0), "steps": 5000}
     monkeypatch.setattr(page, "grid", lambda normalisation, **given: grid(normalisation, **few | given))
-    written = page.write(tmp_path)
+    session = {"versions": {"python": "3.11"}, "started": "2025-01-02T03:04:05+00:00", "cpu": "A processor"}
+    written = page.write(tmp_path, findings(), [session])
     text = written[0].read_text()
+    assert text.partition("with the page:\n\n")[2] == (
+        "- begun: 2025-01-02\n- commit: not known (an installed package)\n"
+        "- machine: A processor, ? cores, device ?; system not known\n- versions: python 3.11\n"
+    )
     assert all(path.exists() for path in written)
     assert len(written) == 9
     for path in written[1:]:
@@ -94,3 +102,10 @@ def test_the_page_is_written_and_the_kept_one_has_its_numbers(tmp_path: Path, mo
         return of[of.index("### The three panels") : of.index("## When there is grokking")]
 
     assert panels(text) == panels(KEPT.read_text())
+
+
+def test_the_kept_page_has_what_the_kept_file_says() -> None:
+    text, made = KEPT.read_text(), simulation.sessions(RESULT)
+    for one in simulation.read(RESULT):
+        assert f"| **{one.verdict}** | {one.sentence} |" in text
+    assert text.partition("with the page:\n\n")[2] == "\n".join(session_lines(made)) + "\n"

@@ -8,6 +8,7 @@ from groklab import cli_tables, cli_train
 from groklab.cli_how import How
 from groklab.cli_usage import quoted, say
 from groklab.errors import GivenUp, Mistake, StoreError
+from groklab.findings.words import duration
 from groklab.store.place import Place
 from groklab.store.places import is_store
 from groklab.studies import Study, named, papers
@@ -59,12 +60,12 @@ def train(studies: Sequence[Study], folder: Place, arguments: Sequence[str], how
                 _tell(f"{title}: {given_up}", as_json)
                 continue
             records.append(record)
-            took = f"{trained:,} run-steps in {_duration(time.monotonic() - started)}" if trained else "done already"
+            took = f"{trained:,} run-steps in {duration(time.monotonic() - started)}" if trained else "done already"
             _tell(f"{title}: {_counts([record])}; {took}", as_json)
             bad += [
                 f"{study.name} run {run}: {status.sentence}" for run, status in enumerate(record.statuses) if status.bad
             ]
-    _tell(f"{len(studies)} studies: {_counts(records)}; {_duration(time.monotonic() - begun)} in all", as_json)
+    _tell(f"{len(studies)} studies: {_counts(records)}; {duration(time.monotonic() - begun)} in all", as_json)
     if as_json:
         cli_tables.print_json([cli_tables.document_of(record) for record in records])
     say(f"what they say of the claims: {quoted(['claims', str(folder)])}")
@@ -76,12 +77,6 @@ def train(studies: Sequence[Study], folder: Place, arguments: Sequence[str], how
 def _counts(records: "Sequence[Record]") -> str:
     rows = [row for record in records for row in record.table()]
     return f"{len(rows)} runs, {sum(row['grokked'] is not None for row in rows)} grokked"
-
-
-def _duration(seconds: float) -> str:
-    from groklab.display import duration
-
-    return duration(seconds)
 
 
 def _tell(line: str, as_json: bool) -> None:

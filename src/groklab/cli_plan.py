@@ -17,6 +17,7 @@ from rich.text import Text
 from groklab import cli_tables
 from groklab.cli_usage import say
 from groklab.errors import Mistake
+from groklab.findings.words import duration
 from groklab.store.places import must_be_free
 from groklab.studies import Study
 
@@ -81,7 +82,7 @@ def show(studies: "Sequence[Planned]", estimates: "Sequence[Estimate]", *, to: C
     if len(studies) > 1:
         steps, seconds = sum(one.run_steps for one in estimates), sum(one.seconds for one in estimates)
         storage = decimal(sum(one.storage for one in estimates))
-        whole = f"{len(studies)} studies: at most {steps:,} run-steps, about {_duration(seconds)}, {storage} in store"
+        whole = f"{len(studies)} studies: at most {steps:,} run-steps, about {duration(seconds)}, {storage} in store"
         console.print(Text(whole), soft_wrap=True)
 
 
@@ -161,7 +162,7 @@ def _rows(left: "Sequence[BatchEstimate]", estimate: "Estimate") -> list[tuple[s
                 f"{shape.examples:,}",
                 f"{steps:,}",
                 decimal(memory),
-                _duration(seconds),
+                duration(seconds),
                 "measured" if shape in estimate.measured else "estimated",
             )
         )
@@ -175,12 +176,12 @@ def _lines(estimate: "Estimate", left: "Sequence[BatchEstimate]") -> list[str]:
     known = len(shapes & set(estimate.measured))
     lines = [
         f"cost: at most {estimate.run_steps:,} run-steps{done}; runs that end early make it less, in time too",
-        f"time: about {_duration(estimate.seconds)} on this machine ({machine}), without compiling",
+        f"time: about {duration(estimate.seconds)} on this machine ({machine}), without compiling",
     ]
     if estimate.load is not None and estimate.load > estimate.cores:
         lines.append(f"it was busy with other work (load {estimate.load:.1f}): on its own it is faster")
     if len(left) > 1:
-        several = ", ".join(f"{_duration(3600 * estimate.hours(n))} on {n}" for n in WORKERS)
+        several = ", ".join(f"{duration(3600 * estimate.hours(n))} on {n}" for n in WORKERS)
         lines.append(f"on several machines like it, one batch each at a time: {several}")
     if len(shapes) > known:
         lines.append(
@@ -211,9 +212,3 @@ def _network(model: "LearnerSettings") -> str:
             return f"{model.layers} layer{'s' * (model.layers > 1)}, width {model.d_model}, {size}"
         case _:
             return f"MLP, {model.d_mlp} neurons"
-
-
-def _duration(seconds: float) -> str:
-    from groklab.display import duration
-
-    return duration(seconds)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groklab.engines.progress import Progress
+from groklab.findings.words import duration
 
 WINDOW = 20.0
 """Seconds over which the speed is averaged."""
@@ -143,10 +144,3 @@ class Display:
 def _doing(last: Progress) -> str:
     """What is going on, in words; whoever is waited for with it."""
     return f"{last.doing} for {last.holder}" if last.holder else last.doing
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `m:ss` or `h:mm:ss`, rounded."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

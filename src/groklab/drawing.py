@@ -48,22 +48,22 @@ def lines(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + BOTTOM}" font-family="sans-serif" '
         f'font-size="13" role="img"><title>{html.escape(title)}</title>',
         f'<rect width="{WIDTH}" height="{bottom + BOTTOM}" fill="white"/>',
-        *(_text(LEFT, 22 + 20 * row, words, size=15) for row, words in enumerate(heads)),
-        _text((LEFT + WIDTH - RIGHT) / 2, bottom + 40, x, anchor="middle"),
-        f'<g transform="rotate(-90 18 {middle:g})">{_text(18, middle, y, anchor="middle")}</g>',
+        *(text(LEFT, 22 + 20 * row, words, size=15) for row, words in enumerate(heads)),
+        text((LEFT + WIDTH - RIGHT) / 2, bottom + 40, x, anchor="middle"),
+        f'<g transform="rotate(-90 18 {middle:g})">{text(18, middle, y, anchor="middle")}</g>',
     ]
     for number, (name, start, end) in enumerate(bands):
         first, last = (across.within(value) for value in (start, end))
         if last > first:
             size, shade = f'width="{last - first:.1f}" height="{bottom - top}"', SHADES[number % len(SHADES)]
             parts.append(f'<rect x="{first:.1f}" y="{top}" {size} fill="{shade}"/>')
-            parts.append(_text((first + last) / 2, top - 5, name, anchor="middle", size=11))
+            parts.append(text((first + last) / 2, top - 5, name, anchor="middle", size=11))
     for place, words in across.ticks():
         parts.append(f'<path d="M{place:.1f} {top}V{bottom}" stroke="#e4e4e4"/>')
-        parts.append(_text(place, bottom + 18, words, anchor="middle"))
+        parts.append(text(place, bottom + 18, words, anchor="middle"))
     for place, words in up.ticks():
         parts.append(f'<path d="M{LEFT} {place:.1f}H{WIDTH - RIGHT}" stroke="#e4e4e4"/>')
-        parts.append(_text(LEFT - 8, place + 4, words, anchor="end"))
+        parts.append(text(LEFT - 8, place + 4, words, anchor="end"))
     line = top + 14
     for number, (name, found) in enumerate(pieces.items()):
         dash = DASHES[number // len(COLOURS) % len(DASHES)]
@@ -78,7 +78,7 @@ def lines(
                 parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{colour}"/>' for a, b in places]
         end = WIDTH - RIGHT + 16
         parts.append(f'<path d="M{end} {line - 5}h22" {style}/>')
-        parts += [_text(end + 28, line + 16 * row, words) for row, words in enumerate(names[name])]
+        parts += [text(end + 28, line + 16 * row, words) for row, words in enumerate(names[name])]
         line += 6 + 16 * len(names[name])
     return "\n".join([*parts, "</svg>", ""])
 
@@ -165,5 +165,6 @@ def _number(value: float, step: float | None) -> str:
     return f"{value:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
-def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 13) -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 13) -> str:
+    """Words at a place of a drawing, which is where they start, or their `middle` or `end`."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{html.escape(words)}</text>'

@@ -11,7 +11,7 @@ from rich.console import Console
 from groklab.circuits.circuit import Circuit
 from groklab.circuits.tables import print_circuit
 from groklab.files import put
-from groklab.report.style import OKABE_ITO, blank
+from groklab.style import OKABE_ITO, blank
 
 
 def figures(circuit: Circuit) -> dict[str, go.Figure]:

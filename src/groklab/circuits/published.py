@@ -13,6 +13,8 @@ import numpy as np
 from groklab.circuits.circuit import Circuit
 
 Reading = Callable[[Circuit], Sequence[float]]
+Numbers = Mapping[str, Sequence[float]]
+"""A network's numbers by the names of the rows; none where it has no such part."""
 
 
 @dataclass(frozen=True)
@@ -155,39 +157,51 @@ ROWS = (
 )
 
 
+def numbers(circuit: Circuit) -> Numbers:
+    """What the rows read out of a circuit, by their names; values that are not finite are left out."""
+    read = {row.what: [float(value) for value in row.read(circuit)] for row in ROWS}
+    return {what: [value for value in found if math.isfinite(value)] for what, found in read.items()}
+
+
 def markdown_table(kinds: Mapping[str, Sequence[Circuit]]) -> str:
+    """`numbers_table` of circuits."""
+    return numbers_table({kind: [numbers(circuit) for circuit in circuits] for kind, circuits in kinds.items()})
+
+
+def numbers_table(kinds: Mapping[str, Sequence[Numbers]]) -> str:
     """The table published | ours in Markdown, a row for every published number and a column for every kind of network.
 
     Notes stand below it, on the rows that have one. A row that not all networks of a kind have says how many do.
     """
-    heads = [f"{kind}, {_networks(len(circuits))}" for kind, circuits in kinds.items()]
+    heads = [f"{kind}, {_networks(len(networks))}" for kind, networks in kinds.items()]
     lines = [f"| what | published | {' | '.join(heads)} | note |", "|---" * (len(heads) + 3) + "|"]
     notes: list[str] = []
     for row in ROWS:
         if row.note:
             notes.append(f"{len(notes) + 1}. *{row.what}*: {row.note}")
-        cells = " | ".join(_summary(row, circuits) for circuits in kinds.values())
+        cells = " | ".join(_summary(row, networks) for networks in kinds.values())
         lines.append(f"| {row.what} | {row.published} | {cells} | {len(notes) if row.note else ''} |")
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
-def _summary(row: Row, circuits: Sequence[Circuit]) -> str:
-    each = [[float(value) for value in row.read(circuit)] for circuit in circuits]
-    values = [value for values in each for value in values if math.isfinite(value)]
+def _summary(row: Row, networks: Sequence[Numbers]) -> str:
+    each = [network.get(row.what, ()) for network in networks]
+    values = [value for values in each for value in values]
     if not values:
         return "not measured"
-    shown = _shown(float(np.mean(values)), row.share)
+    said = shown(float(np.mean(values)), share=row.share)
     if len(values) > 1:
-        shown += f" ({_shown(min(values), row.share)} to {_shown(max(values), row.share)})"
+        said += f" ({shown(min(values), share=row.share)} to {shown(max(values), share=row.share)})"
     having = sum(map(bool, each))
-    return shown if having == len(each) else f"{shown}, {_networks(having)}"
+    return said if having == len(each) else f"{said}, {_networks(having)}"
 
 
 def _networks(count: int) -> str:
     return f"{count} network{'s' * (count != 1)}"
 
 
-def _shown(value: float, share: bool) -> str:
+def shown(value: float, *, share: bool = False) -> str:
+    """A number in three digits, a share in per cent."""
     if share:
         return f"{value:.1%}" if value >= 0.01 or value == 0 else f"{value:.2%}"
     return f"{value:.3g}".replace("e-0", "e-")

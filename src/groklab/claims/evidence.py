@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from groklab.claims import circuit, kept_circuits, simulation
 from groklab.claims.places import CIRCUITS, SIMULATION, places_in
@@ -57,7 +58,7 @@ def evidence_of(at: str | os.PathLike[str] | Place) -> Evidence:
             scale=apart.scale,
             path=path,
             runs=_digest(apart.digests),
-            sessions=None,
+            sessions=_begun(apart.sessions) if apart.sessions else None,
             data=_bytes(file),
             count=len(apart.networks),
             ended=len(apart.networks),
@@ -85,12 +86,16 @@ def evidence_of(at: str | os.PathLike[str] | Place) -> Evidence:
         scale=record.scale,
         path=path,
         runs=_digest([run.digest for run in record.runs]),
-        sessions=_digest(sorted(str(session.get("started")) for session in record.provenance)),
+        sessions=_begun(record.provenance),
         data=_bytes(file) if file is not None else None,
         count=len(statuses),
         ended=sum(status.ended for status in statuses),
         findings=record.findings(),
     )
+
+
+def _begun(sessions: Iterable[Mapping[str, Any]]) -> str:
+    return _digest(sorted(str(session.get("started")) for session in sessions))
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from groklab.store.places import is_store, results_in
 
 CIRCUITS = "circuit-*.json"
 """How files of networks taken apart are called: `circuit-laptop.json`, in the folder of the paper."""
+EARLIER = "earlier-circuits-*.json"
+"""The same of networks that had been looked at before the criteria were written: they are shown, and not judged."""
 SIMULATION = "simulation.json"
 """How the file of what the simulation found is called."""
 

@@ -1,8 +1,8 @@
 """The simulation's claims as a kept file: `python -m groklab.claims.simulation results/varma/simulation.json`.
 
-They need no run, but seconds of computing, and their last digits depend on the machine: so what was found is kept, and
-what is said of it reads the file. A file that says the same but for last digits stays as it is, and one of better
-verdicts is not written over: mend that, or say `--accept`, and let the commit say why.
+They need no run, but seconds of computing, and their last digits depend on the machine: so what was found is kept, with
+where it comes from, and what is said of it reads the file. A file that says the same but for last digits stays as it
+is, and one of better verdicts is not written over: mend that, or say `--accept`, and let the commit say why.
 """
 
 import json
@@ -16,6 +16,7 @@ from groklab.errors import Mistake, StoreError
 from groklab.files import put
 from groklab.findings import Finding
 from groklab.findings.claim import fell
+from groklab.store import provenance
 from groklab.theory.claims import CLAIMS
 
 STUDY = "varma/simulation"
@@ -42,12 +43,14 @@ def keep(out: Path, *, accept: bool = False) -> Path:
     ]
     if fallen and not accept:
         raise Mistake(f"{'; '.join(fallen)}; {out} stays as it is: mend that, or say --accept if it is meant")
-    if list(before) == [one.claim.identifier for one in new] and all(map(_alike, before.values(), new)):
+    same = list(before) == [one.claim.identifier for one in new] and all(map(_alike, before.values(), new))
+    if same and sessions(out):
         return out
     found = [finding.to_json() for finding in new]
     kept = [{name: one[name] for name in ("identifier", *SAYS)} for one in found]
     lines = ",\n".join(json.dumps(_rounded(one), ensure_ascii=False) for one in kept)
-    return put(out, f'{{"findings": [\n{lines}\n]}}\n')
+    made = json.dumps([provenance(device="cpu")], ensure_ascii=False)
+    return put(out, f'{{"sessions": {made}, "findings": [\n{lines}\n]}}\n')
 
 
 def read(path: Path) -> tuple[Finding, ...]:
@@ -59,6 +62,15 @@ def read(path: Path) -> tuple[Finding, ...]:
         raise StoreError(f"{path} cannot be read ({error.strerror or error}); make it again or remove it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is not what the simulation found, or damaged; make it again or remove it") from error
+
+
+def sessions(path: Path) -> tuple[dict[str, Any], ...]:
+    """When, where and with what that was found; nothing in a file that an earlier groklab wrote.
+
+    Raises `StoreError` for one that cannot be read.
+    """
+    read(path)
+    return tuple(json.loads(path.read_text(encoding="utf-8")).get("sessions", ()))
 
 
 def _kept(path: Path) -> dict[str, Finding]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from groklab.figures.look import GREY, over_steps, sheet
 from groklab.figures.reading import key_frequencies, known, one_run
-from groklab.report.style import DASHES, colours
+from groklab.style import DASHES, colours
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from groklab.curves import Boundary, Phases
 from groklab.figures.look import over_steps, see_through, sheet
 from groklab.figures.reading import first_of, known, one_run, phases_of
-from groklab.report.style import DASHES, OKABE_ITO
+from groklab.style import DASHES, OKABE_ITO
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from groklab.figures.sizes import MM, POINT, SINGLE
-from groklab.report.style import blank
+from groklab.style import blank
 
 GREY = "#8C8C8C"
 LINE = 5.2

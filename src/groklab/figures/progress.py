@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from groklab.figures.in_phases import LOSSES, RESTRICTED, add_line, in_words, shade
 from groklab.figures.look import over_steps, sheet
 from groklab.figures.reading import first_of, known, one_run, phases_of, worth_showing
-from groklab.report.style import DASHES, OKABE_ITO
+from groklab.style import DASHES, OKABE_ITO
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from groklab.errors import Mistake
 from groklab.figures.look import GREY, sheet
 from groklab.figures.reading import key_frequencies, one_run
-from groklab.report.style import OKABE_ITO
+from groklab.style import OKABE_ITO
 
 if TYPE_CHECKING:
     from groklab.record import Record

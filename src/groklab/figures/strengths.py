@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from groklab.figures.in_phases import LOSSES, add_line
 from groklab.figures.look import over_steps, sheet
 from groklab.figures.reading import known, one_run, worth_showing
-from groklab.report.style import OKABE_ITO
+from groklab.style import OKABE_ITO
 
 if TYPE_CHECKING:
     from groklab.record import Record

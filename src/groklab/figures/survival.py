@@ -12,8 +12,8 @@ from groklab.curves import Survival
 from groklab.errors import Mistake
 from groklab.figures.arms import arms
 from groklab.figures.look import STEPS, logarithmic, see_through, sheet
-from groklab.report.style import DASHES, colours
 from groklab.studies.reading import Reading, in_steps
+from groklab.style import DASHES, colours
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -10,8 +10,8 @@ from groklab.errors import Mistake, unknown
 from groklab.figures.arms import EVERY, arms, leaves, operations, right_pairs
 from groklab.figures.look import over_steps, panels, see_through, sheet
 from groklab.figures.reading import known, thinned
-from groklab.report.style import axis_title, colours, run_names
 from groklab.studies.reading import Reading
+from groklab.style import axis_title, colours, run_names
 from groklab.tasks import Task
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from groklab.curves.sigmoid import TENTHS
 from groklab.errors import Mistake
 from groklab.figures.arms import arms, ended, leaves, operations, right_pairs
 from groklab.figures.look import logarithmic, panels, sheet
-from groklab.report.style import DASHES, colours, run_names
 from groklab.studies.reading import Reading
 from groklab.studies.varma._ends import ends, from_converged
+from groklab.style import DASHES, colours, run_names
 from groklab.tasks import Task
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from groklab.errors import unknown
 from groklab.figures.in_phases import LOSSES, add_line
 from groklab.figures.look import sheet
-from groklab.report.style import OKABE_ITO
+from groklab.style import OKABE_ITO
 from groklab.theory import presets
 from groklab.theory.judging import NORMALISATIONS, panel
 from groklab.theory.settings import Normalisation

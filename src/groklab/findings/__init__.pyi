@@ -1,5 +1,6 @@
 from .analysis import Analysis as Analysis
 from .analysis import Chart as Chart
+from .analysis import HeatMap as HeatMap
 from .analysis import Table as Table
 from .claim import Claim as Claim
 from .claim import Finding as Finding

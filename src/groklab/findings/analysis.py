@@ -1,4 +1,4 @@
-"""What the analysis of a study hands on: findings, tables and charts."""
+"""What the analysis of a study hands on: findings, tables, charts and heat maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +41,32 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeatMap:
+    """A number for each row and column, as shades."""
+
+    title: str
+    """What it shows."""
+    x: str
+    """What the columns are."""
+    y: str
+    """What the rows are."""
+    columns: Sequence[str]
+    """Names of the columns, which may be alike."""
+    rows: Sequence[str]
+    """Names of the rows, from above."""
+    shade: str
+    """What the shades say, with its unit."""
+    values: Sequence[Sequence[float | None]]
+    """The numbers, a row each, 0 or more; nothing where there is none."""
+    most: float
+    """The number of the darkest shade, as which larger ones are drawn."""
+    marked: Sequence[tuple[int, int]] = ()
+    """Row and column of those that are outlined."""
+    marks: str = ""
+    """What is outlined."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Analysis:
     """All that is read off a study's runs."""
 
@@ -50,5 +76,7 @@ class Analysis:
     """What the findings rest on."""
     charts: Sequence[Chart] = ()
     """The curves."""
+    heat_maps: Sequence[HeatMap] = ()
+    """The pictures of single numbers, which stand after the curves."""
     remarks: Sequence[str] = ()
     """What was seen and does not fit a table, a sentence or two each: composed from numbers of these runs only."""

@@ -15,6 +15,7 @@ from groklab.errors import Mistake
 from groklab.files import put
 from groklab.findings.analysis import Analysis, Chart
 from groklab.findings.claim import Verdict
+from groklab.findings.heat_map import heat_map
 from groklab.findings.sections import MADE, Shown, study_page
 from groklab.findings.words import markdown
 from groklab.record import Record
@@ -41,6 +42,7 @@ def write(results: Path, folder: Path) -> list[Path]:
         charts: dict[str, list[tuple[str, str]]] = {}
         for scale, one in scales.items():
             drawn = [(chart.title, drawing) for chart in one.analysis.charts if (drawing := _drawing(chart))]
+            drawn += [(shown.title, heat_map(shown)) for shown in one.analysis.heat_maps]
             names = [f"{study.replace('/', '-')}-{scale}-{number}.svg" for number in range(1, len(drawn) + 1)]
             for name, (_, drawing) in zip(names, drawn, strict=True):
                 written.append(put(folder / "images" / name, drawing))

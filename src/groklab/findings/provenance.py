@@ -1,10 +1,11 @@
 """What results cost, how they are made again, and where they come from, in words."""
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from groklab.display import duration
+from groklab.findings.words import duration
 from groklab.record import Record
 from groklab.settings import differences
 from groklab.studies.study import Experiment
@@ -52,19 +53,23 @@ def cost_rows(scale: str, record: Record) -> list[Sequence[str]]:
 
 
 def provenance_lines(record: Record) -> list[str]:
-    """Versions, commits, machines and dates, a list item each."""
-    sessions = record.provenance
+    """Versions, commits, machines and dates of a record, a list item each."""
+    every = record.kept_every
+    thinned = f"kept at about one step in {every}, beyond the first {every}" if every else ""
+    return session_lines(record.provenance, steps=thinned)
+
+
+def session_lines(sessions: Sequence[Mapping[str, Any]], *, steps: str = "") -> list[str]:
+    """The same of sessions (`groklab.store.provenance`); `steps` says which of theirs were kept, where not all."""
     versions = [", ".join(f"{name} {v}" for name, v in session["versions"].items() if v) for session in sessions]
     commits = [_commit(session.get("commit")) for session in sessions]
-    machines = [f"{_machine(session)}; {session.get('platform', 'platform not known')}" for session in sessions]
+    machines = [f"{_machine(session)}; {system(session.get('platform', 'system not known'))}" for session in sessions]
     how = [_how(session) for session in sessions]
     days = sorted({session["started"][:10] for session in sessions})
     begun = f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days)
-    every = record.kept_every
-    thinned = [f"kept at about one step in {every}, beyond the first {every}"] if every else []
     lines = {
         "begun": [begun],
-        "steps": thinned,
+        "steps": [steps],
         "commit": commits,
         "machine": machines,
         "trained by": how,
@@ -73,7 +78,22 @@ def provenance_lines(record: Record) -> list[str]:
     return [f"- {name}: {'; '.join(dict.fromkeys(values))}" for name, values in lines.items() if any(values)]
 
 
-def _machine(session: dict[str, Any]) -> str:
+def system(platform: str) -> str:
+    """System, processor and C library of what `platform.platform()` said, without the kernel's build.
+
+    `Linux-6.1.0-9-amd64-x86_64-with-glibc2.36` is `Linux, x86_64, glibc 2.36`; what is of no known form stays as it is.
+    """
+    if found := re.fullmatch(r"(Linux)-.+-([A-Za-z]\w*)-with(?:-([a-z]+)([\d.]+))?", platform):
+        name, processor, library, version = found.groups()
+        return f"{name}, {processor}" + (f", {library} {version}" if library else "")
+    if found := re.fullmatch(r"(macOS)-([\d.]+)-([^-]+)(?:-.*)?", platform):
+        return f"{found[1]} {found[2]}, {found[3]}"
+    if found := re.fullmatch(r"(Windows)-([^-]+)-.*", platform):
+        return f"{found[1]} {found[2]}"
+    return platform
+
+
+def _machine(session: Mapping[str, Any]) -> str:
     return f"{session.get('cpu', 'unknown')}, {session.get('cores', '?')} cores, device {session.get('device', '?')}"
 
 
@@ -83,6 +103,6 @@ def _commit(commit: dict[str, Any] | None) -> str:
     return f"{commit['hash'][:12]}{', with changes not committed' if commit['dirty'] else ''}"
 
 
-def _how(session: dict[str, Any]) -> str:
+def _how(session: Mapping[str, Any]) -> str:
     known = [f"back end {session['backend']}"] if "backend" in session else []
     return ", ".join(known + ([f"precision {session['precision']}"] if "precision" in session else []))

@@ -42,6 +42,13 @@ def words(value: Cell) -> str:
     return value if isinstance(value, str) else number(value)
 
 
+def duration(seconds: float) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`, rounded."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _plain(value: float, decimals: int) -> str:
     """A number with that many decimals, or with two digits and its power of ten where it is very small or large."""
     if value != 0 and not 1e-3 <= abs(value) < 1e7:

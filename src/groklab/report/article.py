@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool
 
+from groklab.figures.study_charts import shaded
+from groklab.findings import HeatMap
 from groklab.report.extraction import Extraction, extracted
 from groklab.report.frame import grid
 from groklab.report.heading import heading, runs_bar, summary
@@ -16,13 +18,15 @@ from groklab.report.ledger import ledger
 from groklab.report.packing import pack
 from groklab.report.panel import LEARNING, OTHERS, Panel, panels
 from groklab.report.phases import phases_of
-from groklab.report.style import run_names
 from groklab.report.sweeps import sweep_panels
 from groklab.report.tables import glossary, provenance_table, runs_table, settings_tables
+from groklab.style import run_names
 
 if TYPE_CHECKING:
     from groklab.record import Record
 
+PICTURES = "Seen in single networks"
+"""The heading of the heat maps of the study's analysis."""
 MANY, FEW = 24, 8
 """Of more than `MANY` runs, `FEW` are drawn where there is much for each run."""
 
@@ -39,7 +43,9 @@ def article(index: int, record: "Record", explorer: str, room: int) -> str:
     few = metrics.isel(run=np.linspace(0, runs - 1, FEW).round().astype(int)) if runs > MANY else metrics
     drawn = panels(metrics, few)
     sweeps = list(sweep_panels(record)) if "arm" in metrics.coords else []
-    figures = extracted({panel.name: panel.figure for panel in [*drawn, *sweeps]}, room)
+    analysis = record.analysis()
+    pictures = [_picture(number, shown) for number, shown in enumerate(analysis.heat_maps, start=1)]
+    figures = extracted({panel.name: panel.figure for panel in [*drawn, *sweeps, *pictures]}, room)
     sections = [
         _training(place, [panel for panel in drawn if panel.group == LEARNING], bool(explorer)),
         *(
@@ -49,7 +55,8 @@ def article(index: int, record: "Record", explorer: str, room: int) -> str:
         ),
         _folded(place, [panel for panel in drawn if panel.group == OTHERS]),
         _section(place, sweeps[0].group, f'<div class="broad">{grid(place, sweeps)}</div>') if sweeps else "",
-        _section(place, "What held", ledger(record.analysis())),
+        _section(place, "What held", ledger(analysis)),
+        _section(place, PICTURES, grid(place, pictures)) if pictures else "",
         _section(place, "Runs", runs_table(record, metrics)),
         _section(place, "Glossary", f"<details><summary>Every measure</summary>{glossary(metrics)}</details>"),
         _section(place, "Settings and provenance", _origins(record)),
@@ -82,6 +89,13 @@ def _training(place: str, learning: Sequence[Panel], explored: bool) -> str:
     return _section(
         place, "Through training" if explored else LEARNING, f'{root}<div class="learning">{words}{frames}</div>'
     )
+
+
+def _picture(number: int, shown: HeatMap) -> Panel:
+    """A heat map of the study's analysis, with what is outlined below it."""
+    caption = f"{shown.shade[:1].upper()}{shown.shade[1:]}" + (f"; outlined: {shown.marks}." if shown.marked else ".")
+    figure = shaded(shown)
+    return Panel(name=f"picture-{number}", group=PICTURES, title=shown.title, caption=caption, figure=figure, axes=())
 
 
 def _folded(place: str, others: Sequence[Panel]) -> str:

@@ -24,9 +24,9 @@ from groklab.report.labels import labelled
 from groklab.report.packing import Quantised
 from groklab.report.rooms import EXPLORERS, Wanted, affordable, evenly
 from groklab.report.snapshots import Neuron, chosen_neurons, networks, packed, tables
-from groklab.report.style import run_names
 from groklab.store import Reader
 from groklab.store.places import is_store
+from groklab.style import run_names
 from groklab.tasks import Task, TaskSettings
 from groklab.training.settings import Run
 

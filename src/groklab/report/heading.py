@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from groklab.report.style import arm_numbers, run_colours, run_names, run_signs
 from groklab.report.tables import flattened, swatch
+from groklab.style import arm_numbers, run_colours, run_names, run_signs
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
 
-from groklab.report.style import OKABE_ITO, axis_title, blank, run_names
+from groklab.style import OKABE_ITO, axis_title, blank, run_names
 
 COLUMNS = 240
 """At most this many steps of a heatmap are drawn, evenly chosen among the logged ones, the last included."""

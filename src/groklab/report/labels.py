@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from groklab.report.style import arm_numbers, run_colours
+from groklab.style import arm_numbers, run_colours
 
 if TYPE_CHECKING:
     from groklab.record import Record

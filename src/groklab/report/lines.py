@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
 
-from groklab.report.style import (
+from groklab.style import (
     DASHES,
     MARKS,
     OKABE_ITO,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from groklab.report.rows import COLUMNS, cell, columns_of
-from groklab.report.style import run_colours, run_signs
+from groklab.style import run_colours, run_signs
 
 if TYPE_CHECKING:
     from groklab.record import Record

@@ -1,18 +1,21 @@
-"""The simulation's page: `python -m groklab.theory.page docs/studies` writes `varma/simulation.md` and its figures.
+"""The simulation's page: `python -m groklab.theory.page results/varma/simulation.json docs/studies`.
 
-It takes about a minute, and every number on it is computed there.
+Writes `varma/simulation.md` and its figures, in about a minute. What the simulation says of its claims is read from
+that file; all other numbers on the page are computed there and then.
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from groklab.drawing import lines
 from groklab.errors import Mistake
 from groklab.files import put
-from groklab.findings import Chart, Table
+from groklab.findings import Chart, Finding, Table
+from groklab.findings.provenance import session_lines
 from groklab.findings.words import markdown, measured, words
 from groklab.theory import figures, tables
-from groklab.theory.claims import findings
 from groklab.theory.grid import Grid, grid
 from groklab.theory.judging import NORMALISATIONS
 from groklab.theory.presets import CONVERGED, FIGURE_2, HORIZON, all_ingredients
@@ -21,8 +24,11 @@ SMOOTHINGS = (1e-2, 1e-3, 1e-4)
 STEEP = (2.2, 3.0, 4.0)
 
 
-def write(folder: Path) -> list[Path]:
-    """Writes the page and its figures below a folder; gives what was written."""
+def write(folder: Path, found: Sequence[Finding], sessions: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """Writes the page and its figures below a folder; gives what was written.
+
+    `found` is what the simulation says of its claims, `sessions` when and where that was found.
+    """
     grids = [grid(normalisation) for normalisation in NORMALISATIONS]
     steep = [(smoothing, grid("alpha", kappas=STEEP, smoothing=smoothing)) for smoothing in SMOOTHINGS]
     charts = {f"{name}-losses": figures.losses(name) for name in FIGURE_2}
@@ -30,15 +36,20 @@ def write(folder: Path) -> list[Path]:
     charts |= {"delay-speed": figures.delay_by_speed(grids[0]), "delay-ratio": figures.delay_by_ratio(grids[0])}
     drawn = {folder / "images" / f"varma-simulation-{name}.svg": _draw(chart) for name, chart in charts.items()}
     shown = {name: f"![{chart.title}](../images/varma-simulation-{name}.svg)" for name, chart in charts.items()}
-    pages = {folder / "varma" / "simulation.md": _page(shown, grids, steep)}
+    pages = {folder / "varma" / "simulation.md": _page(shown, grids, steep, found, sessions)}
     for path, text in (drawn | pages).items():
         put(path, text)
     return [*pages, *drawn]
 
 
-def _page(shown: dict[str, str], grids: list[Grid], steep: list[tuple[float, Grid]]) -> str:
+def _page(
+    shown: dict[str, str],
+    grids: list[Grid],
+    steep: list[tuple[float, Grid]],
+    found: Sequence[Finding],
+    sessions: Sequence[Mapping[str, Any]],
+) -> str:
     settings = markdown(("setting", "value"), [(f"`{n}`", words(v)) for n, v in all_ingredients().flat().items()])
-    found = findings()
     verdicts = markdown(
         ("claim", "published", "measured", "verdict", "in words"),
         [
@@ -53,7 +64,7 @@ def _page(shown: dict[str, str], grids: list[Grid], steep: list[tuple[float, Gri
         for one in found
     )
     parts = [
-        "<!-- Made by `python -m groklab.theory.page docs/studies`: change the code, not this page. -->",
+        "<!-- Made by `make docs` from results/varma/simulation.json and the code: change those, not this page. -->",
         "# varma/simulation",
         "Two circuits in competition, without networks: the simulation of Varma et al. 2023, section 3, and the two "
         "theorems of its appendix D. What everything means: [the theory](../../theory.md). Nothing is random here but "
@@ -72,6 +83,8 @@ def _page(shown: dict[str, str], grids: list[Grid], steep: list[tuple[float, Gri
         *(_table(tables.groks_table(one)) for one in grids),
         f"{shown['delay-speed']}\n\n{shown['delay-ratio']}",
         _table(tables.smoothing_table(steep)),
+        "## Where it comes from\n\nThe findings, `results/varma/simulation.json`; figures and tables are computed with "
+        "the page:\n\n" + "\n".join(session_lines(sessions)),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -88,9 +101,15 @@ def _draw(chart: Chart) -> str:
 
 if __name__ == "__main__":
     try:
-        if len(sys.argv) != 2:
-            raise Mistake("give the folder of the studies' pages, such as docs/studies")
-        for page in write(Path(sys.argv[1])):
+        if len(sys.argv) != 3:
+            raise Mistake(
+                "give what the simulation found and the studies' pages: results/varma/simulation.json docs/studies"
+            )
+        # The ledger's room reads the file, and uses this one: it is asked by the command alone.
+        from groklab.claims import simulation
+
+        kept = Path(sys.argv[1])
+        for page in write(Path(sys.argv[2]), simulation.read(kept), simulation.sessions(kept)):
             sys.stdout.write(f"{page}\n")
     except Mistake as mistake:
         sys.exit(f"groklab: {mistake}")

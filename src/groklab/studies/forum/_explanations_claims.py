@@ -10,9 +10,12 @@ CLAIMS = (
         source=SOURCE,
         claim="What drives a network from memory to the general circuit is weight decay: without it the way ends.",
         published=None,
-        how="Forks from one checkpoint midway in circuit formation, decay on and off: share of networks in which only "
-        "the fork with decay groks within the budget; an arm that changes only the order of summation tells noise.",
+        how="Forks as if from one checkpoint midway in circuit formation, decay on and off: each is trained once more "
+        "from the first step, with the same bits up to the change. Share of networks in which only the fork with decay "
+        "groks within the budget; an arm that changes only the order of summation tells noise.",
         criterion=EACH,
+        since="Reworded on 2026-11-22, after a first look: at first it said only that the forks are from one "
+        "checkpoint. What is measured is the same.",
     ),
     Claim(
         identifier="forum.memory-removed",

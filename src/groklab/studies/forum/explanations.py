@@ -260,10 +260,10 @@ def _circles_table(rounds: "xarray.Dataset", runs: Sequence[Run]) -> Table:
     choices=(
         "Seeds from 8 on: the laptop setting was chosen on seeds 0 to 7. A run ends 1,000 steps after it grokked, at "
         "paper scale 4,000.",
-        "A fork is its run trained once more from the first step: with the fused step bit for bit the same until it is "
-        "changed; otherwise rounding may differ, and a remark counts the forks that do. Midway in "
-        "circuit formation is the logged step nearest to the middle of the phase by the rule for the phases, read off "
-        "the run that is not changed. A run without the phase is not forked.",
+        "Forks are as if from one checkpoint: each is its run trained once more from the first step, with the fused "
+        "step bit for bit the same until it is changed; otherwise rounding may differ, and a remark counts the forks "
+        "that do. Midway in circuit formation is the logged step nearest to the middle of the phase by the rule for "
+        "the phases, read off the run that is not changed. A run without the phase is not forked.",
         "The null arm changes the order of the neurons, and of their moments with them: the same function, whose sums "
         "are taken in another order.",
         "The memorising part is what embedding and unembedding have, along tokens and along answers, in other "

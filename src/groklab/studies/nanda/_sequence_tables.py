@@ -9,6 +9,7 @@ from groklab.findings import Chart, Table
 from groklab.studies.nanda._sequence_reading import (
     LIMITED,
     UNLIMITED,
+    WITHIN,
     Arms,
     apart,
     arm_of,
@@ -43,6 +44,7 @@ def network_tables(read: Reading, arms: Arms) -> Iterator[Table]:
                     _cell(found.train),
                     _cell(found.test),
                     None if math.isnan(change.nats) else round(change.nats),
+                    None if math.isnan(change.nats) else change.nats / change.tenth * WITHIN,
                     "yes" if (change.holds if data == UNLIMITED else found.groks) else "no",
                     float(read.last("train_loss")[run]),
                     float(read.last("test_loss")[run]),
@@ -53,15 +55,18 @@ def network_tables(read: Reading, arms: Arms) -> Iterator[Table]:
         title="Each network",
         columns=[
             "task", "data", "seed", "train loss half way", "test loss half way",
-            "test loss from 90% to 10% in nats, steps", "phase change, or grokking",
+            "test loss from 90% to 10% in nats, steps", "share of training", "phase change, or grokking",
             "train loss at the end", "test loss at the end", "test accuracy at the end",
         ],
         rows=rows,
         note="Half way: the step at which the loss has gone half of its way in log from its first value to its last "
         "level; never where it does not halve. From 90% to 10% in nats: the steps that it takes for that much of the "
-        "same way, where a long tail of small losses counts for little. With unlimited data the column before the "
-        "losses says whether there is a phase change, with limited data whether the network groks, both as the claims "
-        "have it. With unlimited data the train loss is that of the batch that comes next.",
+        "same way, where a long tail of small losses counts for little, and which share of training they are. With "
+        "unlimited data the column before the losses says whether there is a phase change, with limited data whether "
+        "the network groks, both as the claims have it: a phase change asks for half of the way in log within a tenth "
+        "of training. Where the share is below a tenth all the same, the fall in nats is sudden, and the rule in log "
+        "goes by the long way from small losses to smaller ones. With unlimited data the train loss is that of the "
+        "batch that comes next.",
     )  # fmt: skip
     digits = [(run, digit_times(read, run)) for run in arms["digits", UNLIMITED]]
     if digits and all(len(times) for _, times in digits):

@@ -9,6 +9,7 @@ import numpy as np
 
 from groklab.findings import Analysis, Claim, Finding, by_seeds, untested
 from groklab.models.settings import TransformerSettings
+from groklab.studies.nanda._induction_shown import heads_shown, heads_table, patterns
 from groklab.studies.nanda._other_tasks_claims import CLAIMS
 from groklab.studies.nanda._sequence_reading import (
     LIMITED,
@@ -39,7 +40,7 @@ LIMITS = {"digits": 700, "subsequences": 512, "trigrams": 512}
 
 def analyse(record: "Record") -> Analysis:
     """Phase changes and grokking of each task, the digits one by one, the induction heads."""
-    read = Reading(record)
+    read, seen = Reading(record), record.derived()
     arms = {
         (task, data): [number for number, run in enumerate(read.runs) if arm_of(run) == (task, data)]
         for task in TASKS.values()
@@ -47,8 +48,9 @@ def analyse(record: "Record") -> Analysis:
     }
     return Analysis(
         findings=[_finding(read, claim, arms) for claim in CLAIMS],
-        tables=[*network_tables(read, arms), *lead_table(read, arms)],
+        tables=[*network_tables(read, arms), *heads_table(seen, record.runs), *lead_table(read, arms)],
         charts=curve_charts(read, arms),
+        heat_maps=heads_shown(seen, record.runs),
     )
 
 
@@ -180,6 +182,7 @@ def limited(run: Run, scale: Scale, task: str) -> Run:
     seeds=5,
     claims=CLAIMS,
     analysis=analyse,
+    derived=patterns,
     reads=("loss_by_digit", "prefix_matching", "copying", "previous_token", "sum_of_squares"),
     choices=(
         "The facts that are published: 5-digit addition in one layer with 700 sums where data are limited; repeated "
@@ -206,6 +209,8 @@ def limited(run: Run, scale: Scale, task: str) -> Run:
         "over the last tenth of the steps; a loss that does not halve does not fall.",
         "Copying: the share of tokens whose own logit the head's way from embedding to logits raises most "
         "(docs/measures.md). The induction head is looked for among the networks with unlimited data.",
+        "The head that is shown is that of the last layer with the highest prefix matching of the last network, the "
+        "sequence the first that the run's seed draws for the test set, whatever they look like.",
         "Seeds from 8 on: 0 to 7 are for trying settings.",
     ),
 )
