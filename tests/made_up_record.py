@@ -64,7 +64,11 @@ def made_up(
     if "frequency" in dataset.dims:
         dataset = dataset.assign_coords(frequency=np.arange(1, dataset.sizes["frequency"] + 1))
     statuses = tuple(Status(state="finished", step=int(steps[-1]), sentence="made up") for _ in runs)
-    return FakeRecord(path=path, dataset=dataset, runs=runs, statuses=statuses, study=name, scale=scale)
+    # Nothing was computed of networks that were not trained.
+    together = None if experiment.derived is None else xr.Dataset(coords={"network": np.zeros(0, int)})
+    return FakeRecord(
+        path=path, dataset=dataset, runs=runs, statuses=statuses, study=name, scale=scale, together=together
+    )
 
 
 def rise(size: float, half: float, width: float = 2.0) -> float:

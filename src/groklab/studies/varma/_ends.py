@@ -22,13 +22,15 @@ RULE = (
 
 def ends(read: Reading, name: str, window: float = WINDOW) -> Float[np.ndarray, " run"]:
     """A measure of each run at convergence: its median over the last share `window` of the steps; NaN for none."""
-    return within(read, name, 1 - window, np.inf)
+    return within(read, name, 1 - window)
 
 
-def within(read: Reading, name: str, begin: float, end: float) -> Float[np.ndarray, " run"]:
-    """A measure's median from the share `begin` of each run's steps to below the share `end`; NaN for none."""
+def within(read: Reading, name: str, begin: float, end: float | None = None) -> Float[np.ndarray, " run"]:
+    """A measure's median from the share `begin` of each run's steps on, to below the share `end`; NaN for none."""
     values, last, steps = read.curve(name), read.lasted[:, None], read.steps[None, :]
-    masks = (steps >= begin * last) & ((steps < end * last) | np.isinf(end)) & ~np.isnan(values)
+    masks = (steps >= begin * last) & ~np.isnan(values)
+    if end is not None:
+        masks &= steps < end * last
     return np.array([np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, masks, strict=True)])
 
 
