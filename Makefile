@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test types tests test-interop check bench docs lock clean
+.PHONY: help install demo test tests test-interop check bench docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | column -t -s '|'
@@ -25,11 +25,7 @@ demo: $(READY)  ## train five networks until they grok, and write the page that 
 	@$(BIN)/groklab demo
 
 test: $(READY)  ## lint, types, and every test with its coverage
-	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
-	@$(MAKE) --no-print-directory --jobs=2 types tests
-
-types: $(READY)
-	@$(BIN)/pyright
+	@$(MAKE) --no-print-directory --jobs=2 check tests
 
 tests: $(READY)
 	@rm -f .coverage*
