@@ -224,7 +224,7 @@ def test_the_loop_says_its_budgets_and_which_starts_are_mixed() -> None:
     assert "within 1,000 steps, 33 of 33 networks settled" in finding(found, "hysteresis").sentence
     budget, *_, mixed = found.remarks
     assert "(medians over 37.5% to 50% of them) the ratio is not measured" in budget
-    assert mixed.startswith("On the whole table the networks of seeds 2 are not Gen alone")
+    assert mixed.startswith("On the whole table the networks of seed 2 are not Gen alone")
     assert "the ratio is 2.5 " in mixed
 
 

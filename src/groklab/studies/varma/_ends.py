@@ -67,6 +67,11 @@ def mixed(read: Reading) -> list[int]:
     return sorted({int(seed) for seed in seeds(read)[from_converged(read) & ~from_gen(read)].tolist()})
 
 
+def named(several: list[int]) -> str:
+    """Seeds in words."""
+    return f"seed{'s' if len(several) > 1 else ''} {', '.join(map(str, several))}"
+
+
 def mean_by_size(
     read: Reading, runs: Bool[np.ndarray, " run"], values: Float[np.ndarray, " run"]
 ) -> list[tuple[float, float]]:

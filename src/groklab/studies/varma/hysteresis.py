@@ -19,6 +19,7 @@ from groklab.studies.varma._ends import (
     from_converged,
     mean_by_size,
     mixed,
+    named,
     of_number,
     seeds,
     settled,
@@ -128,8 +129,8 @@ def _remarks(
     if left := mixed(read):
         pure = ratio(read, ends(read, "test_accuracy"), scratch, continued & ~np.isin(seeds(read), left))
         remarks.append(
-            f"On the whole table the networks of seeds {', '.join(map(str, left))} are not Gen alone (trigonometric "
-            f"share at most {GENERALISES:.3g}); without these seeds the ratio is {in_words(pure)}."
+            f"On the whole table the networks of {named(left)} are not Gen alone (trigonometric share at most "
+            f"{GENERALISES:.3g}); without {'them' if len(left) > 1 else 'it'} the ratio is {in_words(pure)}."
         )
     return remarks
 

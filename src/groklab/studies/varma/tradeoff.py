@@ -12,7 +12,18 @@ from groklab.findings import Analysis, Chart, Finding, Table, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, count_of, in_words, spread_of
 from groklab.studies.study import Scale, experiment
-from groklab.studies.varma._ends import GENERALISES, LEARNT, RULE, ends, from_converged, mixed, of_number, seeds, sizes
+from groklab.studies.varma._ends import (
+    GENERALISES,
+    LEARNT,
+    RULE,
+    ends,
+    from_converged,
+    mixed,
+    named,
+    of_number,
+    seeds,
+    sizes,
+)
 from groklab.studies.varma._runs import PART_STEPS, WHOLE_STEPS, gone_on, network, on_all
 from groklab.training.settings import Run
 
@@ -174,7 +185,7 @@ def _of_starts(read: Reading, on: Bool[np.ndarray, " run"], ratio: Float[np.ndar
         return []
     taus = _taus(read, ratio, on & ~np.isin(seeds(read), left))
     return [
-        f"On the whole table the networks of seeds {', '.join(map(str, left))} are not Gen alone (trigonometric share "
+        f"On the whole table the networks of {named(left)} are not Gen alone (trigonometric share "
         f"at most {GENERALISES:.3g}); of the other seeds tau by the logits is at least 0.9 in {count_of(taus >= 0.9)}."
     ]
 
