@@ -76,7 +76,6 @@ def test_the_reference_has_our_loss_curve(tmp_path: Path) -> None:
         np.testing.assert_allclose(Ours(SMALL, 1, "xla").losses(100), reference, rtol=1e-3)
 
 
-@pytest.mark.no_cover
 def test_contestants_race_in_processes_of_their_own() -> None:
     spec: dict[str, Any] = {"kind": "fused", "run": SMALL.to_json(), "runs": 2, "bits": 32}
     trained = Entry(name="ours", spec=spec, curve=3)

@@ -170,7 +170,6 @@ def test_the_command_says_what_it_takes(tmp_path: Path) -> None:
     assert "give the folder of the kept results and the page" in line
 
 
-@pytest.mark.no_cover
 def test_the_committed_ledger_is_that_of_the_committed_results() -> None:
     found, verdicts = evidence_in(RESULTS), RESULTS / FILE
     claims = [entry.claim for entry in entries()]

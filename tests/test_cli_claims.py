@@ -192,7 +192,6 @@ def test_mistakes_are_one_line(
     assert not Path("a.zip").exists()
 
 
-@pytest.mark.no_cover
 def test_claims_of_committed_results_are_said_within_seconds() -> None:
     results = Path(__file__).parent.parent / "results"
     begun = time.monotonic()

@@ -167,7 +167,6 @@ def unanswered(claims: tuple[Claim, ...], findings: tuple[Finding, ...]) -> Coun
     return (wanted - found) + (found - wanted)
 
 
-@pytest.mark.no_cover
 def test_every_claim_of_a_kept_study_comes_back_once() -> None:
     for path in sorted(RESULTS.rglob("*.zip")):
         record = gl.open(path)

@@ -197,7 +197,6 @@ def test_the_command_says_what_it_takes(tmp_path: Path) -> None:
         assert said in line
 
 
-@pytest.mark.no_cover
 def test_the_committed_pages_are_those_of_the_committed_results(tmp_path: Path) -> None:
     committed = {path: path.read_bytes() for path in PAGES.rglob("*.md") if path.read_text().startswith(MADE.strip())}
     kept = sorted((ROOT / "results").rglob("*.zip"))

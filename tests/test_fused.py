@@ -20,9 +20,6 @@ from groklab.training.backend import backend
 from groklab.training.state import Data, State, data_of, initial_model, initial_state, take, to_arrays
 from groklab.training.step import advancing, objective
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 SMALL = TransformerSettings(d_model=12, heads=2, d_head=5, d_mlp=19)
 RUN = Run(
     task=TaskSettings(operation="add", modulus=7),

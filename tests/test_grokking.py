@@ -9,9 +9,6 @@ import pytest
 import groklab as gl
 from groklab.studies import Study
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 SEEDS, STEPS = (3, 5), 2600
 
 

@@ -49,9 +49,6 @@ from groklab.training.state import data_of, from_arrays, initial_model, initial_
 from groklab.training.step import measuring
 from memory_sink import MemorySink
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 ORDER, DECAY, MEMORY, KEYS, DOUBLED, KICK = CHANGES = (
     Intervention(change="order"),
     Intervention(change="decay"),

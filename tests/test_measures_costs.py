@@ -7,9 +7,6 @@ import pytest
 from groklab.measures import built_in, costs, on_request
 from groklab.models import TransformerSettings
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 PAGE = Path(__file__).parents[1] / "docs/measures.md"
 
 

@@ -13,9 +13,6 @@ from groklab.measures.sequence_view import SequenceTable, SequenceView
 from groklab.models import Transformer, TransformerSettings, build, skeleton, with_parameters
 from groklab.tasks import SequenceTask, SubsequencesSettings
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 TASK = SequenceTask.of(SubsequencesSettings(tokens=40, sequence=15, block=6, examples=4, test=25))
 V, L = TASK.vocabulary, TASK.length
 

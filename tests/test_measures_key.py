@@ -24,9 +24,6 @@ from groklab.tasks import Split, SplitSettings, Task, parse_task
 from phase_networks import PHASES, QUICKLY, TRAINED, networks
 from slow_measures import Slow, gini
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 SMALL = TransformerSettings(d_model=12, heads=2, d_mlp=10)
 DRAWN: dict[str, tuple[TransformerSettings, str, dict[str, Any], list[Any]]] = {
     "multiplication, random labels": (SMALL, "multiply:7", {"size": 25, "labels": "random"}, [1, 3]),

@@ -31,9 +31,6 @@ from groklab.tasks import Split, SplitSettings, Task, parse_task
 from groklab.training import OptimiserSettings, Run, Schedule, trainer
 from groklab.training.afterwards import program
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 SHORT = Langevin(chains=3, burn_in=2, draws=3, step_size=1e-3, pull=30.0, batch=9)
 TASK = Task.of(parse_task("add:7"))
 SMALL = TransformerSettings(d_model=8, heads=2, d_mlp=12)

@@ -32,9 +32,6 @@ from groklab.training.state import initial_model
 from groklab.training.step import advancing
 from memory_sink import MemorySink
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 SMALL = {
     "modulus": 7,
     "split.fraction": 0.6,

@@ -20,9 +20,6 @@ from groklab.models import (
     with_parameters,
 )
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 PAIRS = Inputs(jnp.array([0, 1, 4, 4]), jnp.array([2, 2, 0, 4]), (-1, -1, 5))
 
 

@@ -25,9 +25,6 @@ from groklab.training.state import initial_model, take
 from groklab.training.step import measuring, objective
 from memory_sink import MemorySink
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 
 def small(task: Any, layers: int = 1, d_mlp: int = 0, **more: Any) -> Run:
     return Run(

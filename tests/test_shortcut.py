@@ -20,9 +20,6 @@ from groklab.models import (
     with_parameters,
 )
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 VOCABULARY = 9
 layouts = st.sampled_from([(-1, -1, 7), (-1, 7, -1, 8), (7, -1, 8, -1, 8), (7, -1, -1)])
 transformers = st.builds(

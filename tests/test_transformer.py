@@ -20,9 +20,6 @@ from groklab.models import (
     with_parameters,
 )
 
-pytestmark = pytest.mark.no_cover
-"""Most of the time is compiling, which coverage makes a third longer; other tests go through these lines, too."""
-
 # Compiling is most of these tests' time.
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
