@@ -353,3 +353,13 @@ def test_only_the_newest_is_read_anew_by_readers(storage):
     reader.metrics()
     assert not [asked for asked in storage.asked if "list-type" in asked.query]
     assert not [asked for asked in storage.asked if "/snapshots/" in asked.path]
+
+
+def test_the_age_of_a_commit_is_known_though_the_answer_breaks_off(storage):
+    url = small_store(storage.url("a/sweep"))
+    place = Place.of(url) / "batches" / "x"
+    whole = objects.tip(place)
+    with storage.going(lambda asked: Fault(cut=True) if asked.names_tip else None):
+        cut = objects.tip(place)
+    assert (cut.tag, cut.written) == (whole.tag, whole.written)
+    assert 0 <= whole.age <= cut.age

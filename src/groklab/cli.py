@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def script() -> NoReturn:
     """The `groklab` command.
 
-    It ends the process once all is done and told, without shutting the interpreter down: rarely (seen once), a thread
-    of the store's library is still about then, finds no interpreter, and aborts with status 134.
+    It ends the process once all is done and told, without shutting the interpreter down: after an interruption a thread
+    of the store's library may still be at work, would find no interpreter, and abort (see `groklab.store.leaving`).
     """
     status = main()
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]

@@ -1,5 +1,6 @@
 """What lies in object storage, asked directly: whether a repository is there, how old its newest commit is."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,14 +38,22 @@ def tip(repository: Place, store: Place | None = None) -> Tip | None:
         try:
             # Not HEAD: its refusals do not say why.
             found = connection().client.get_object(Bucket=repository.bucket, Key=f"{repository.key}/{TIP}")
-            found["Body"].read()
         except Exception as error:
             if code_of(error) in MISSING:
                 return None
             raise
+        _read_whole(found["Body"])
     written, answered_at = found["LastModified"], found["ResponseMetadata"]["HTTPHeaders"].get("date")
     now = parsedate_to_datetime(answered_at) if answered_at else datetime.now(UTC)
     return Tip(tag=found["ETag"], written=written, age=(now - written).total_seconds())
+
+
+def _read_whole(body: Any) -> None:
+    """Reads an answer's body, so that its connection serves again; one that breaks off takes nothing from its head."""
+    from botocore.exceptions import BotoCoreError
+
+    with contextlib.suppress(BotoCoreError):
+        body.read()
 
 
 def names(place: Place) -> list[str]:

@@ -89,7 +89,7 @@ def answered(place: "Place | None" = None, kept: str = "nothing was lost") -> Ge
 
 def code_of(error: Exception) -> str:
     """What a botocore error says the storage answered, such as `NoSuchKey`; the HTTP status where it has no word."""
-    answer = getattr(error, "response", {})
+    answer = getattr(error, "response", None) or {}
     status = str(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
     return str(answer.get("Error", {}).get("Code") or status)
 

@@ -1,5 +1,6 @@
 """Icechunk repositories by place: the one that holds a study's manifest, and one for each batch."""
 
+import atexit
 import os
 import shutil
 import time
@@ -12,9 +13,12 @@ import zarr
 
 from groklab.store import objects
 from groklab.store.failures import LIBRARY_ERRORS, NONE_THERE, explained, passing
+from groklab.store.leaving import let_return
 from groklab.store.place import Place
 
 T = TypeVar("T")
+
+atexit.register(let_return)
 
 TRIES = 5
 """How often what failed in object storage is tried, where that may help. In a folder nothing is tried again."""
