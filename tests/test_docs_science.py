@@ -167,3 +167,13 @@ def test_a_claim_whose_study_is_not_kept_says_so(tmp_path: Path) -> None:
     alone = Evidence(tmp_path)
     assert alone.claim("nanda.three-phases") == "`nanda/mainline` is not yet run"
     assert alone.chart("varma/ungrokking:1") == "*`varma/ungrokking` is not yet run: its picture will stand here.*"
+
+
+def test_a_scale_that_could_not_test_a_claim_is_not_told_beside_one_that_did(
+    tmp_path: Path, evidence: Evidence
+) -> None:
+    claim = "varma.ungrokking-needs-decay"
+    (tmp_path / "one.zip").write_bytes((RESULTS / "varma" / "ungrokking-paper.zip").read_bytes())
+    assert "none of these networks is one that it speaks of" in Evidence(tmp_path).claim(claim)
+    assert "paper scale" not in evidence.claim(claim)
+    assert "paper scale" in evidence.claim("varma.ungrokking")

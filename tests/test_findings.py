@@ -67,11 +67,15 @@ def test_a_verdict_by_interval(value: float, interval: tuple[float, float], verd
 def test_no_networks_test_nothing() -> None:
     found = by_seeds(GROKS, np.array([], dtype=bool), scale="paper", sentence="s")
     assert (found.verdict, found.seeds) == ("not tested at this scale", 0)
+    nan = float("nan")
+    number = by_interval(LOSS, nan, (nan, nan), allowed=(3, 10), units="nats", seeds=0, scale="paper", sentence="of 0")
+    assert number.sentence == found.sentence == "none of these networks is one that it speaks of"
     assert untested(GROKS, scale="paper", sentence="s").verdict == "not tested at this scale"
     assert not_run(GROKS, scale="paper", sentence="s").verdict == "not run"
 
 
 def test_a_finding_as_one_flat_object() -> None:
+    assert by_seeds(GROKS, np.array([True]), scale="laptop", sentence="s", of="moduli").units == "share of moduli"
     plain = by_seeds(GROKS, np.array([True]), scale="laptop", sentence="one of one").to_json()
     assert plain["identifier"] == "fake.groks"
     assert plain["claim"] == GROKS.claim

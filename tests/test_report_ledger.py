@@ -85,6 +85,7 @@ def test_tables_and_remarks_are_folded_below() -> None:
         ("95% of variance", "share of variance", (0.95, 0.95)),
         ("about 71%", "share", (0.71, 0.71)),
         ("4 of 4", "share of moduli", (1, 1)),
+        ("9 of 12", "share of operations", (0.75, 0.75)),
         ("1", "share of networks", None),
         ("0.5 to 0.7", "share of networks", None),
         ("95% of variance", "share of networks", None),

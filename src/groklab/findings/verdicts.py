@@ -30,16 +30,18 @@ def by_seeds(
     scale: str,
     sentence: str,
     contrary: Bool[np.ndarray, " seed"] | None = None,
+    of: str = "networks",
 ) -> Finding:
     """The finding of a claim that holds or does not for each network: the share that does, Clopper-Pearson interval.
 
-    `contrary` says for which networks the opposite holds; nothing means that there is no opposite.
+    `contrary` says for which networks the opposite holds; nothing means that there is no opposite. `of` says what is
+    counted, where it is not networks.
     """
     from scipy.stats import binomtest
 
     count, seeds = int(np.sum(holds)), len(holds)
     if seeds == 0:
-        return untested(claim, scale=scale, sentence="none of these networks is one that it speaks of")
+        return untested(claim, scale=scale, sentence=_none_such(of))
     interval = binomtest(count, seeds).proportion_ci(0.95)
     share, against = count / seeds, 0.0 if contrary is None else float(np.mean(contrary))
     return Finding(
@@ -55,7 +57,7 @@ def by_seeds(
         value=share,
         low=float(interval.low),
         high=float(interval.high),
-        units="share of networks",
+        units=f"share of {of}",
         seeds=seeds,
         scale=scale,
     )
@@ -75,7 +77,7 @@ def by_interval(
 ) -> Finding:
     """The finding of a claim about a number with a 95% interval. `allowed` and `contrary` are closed ranges."""
     if math.isnan(value) or math.isnan(interval[0]) or math.isnan(interval[1]):
-        return untested(claim, scale=scale, sentence=sentence)
+        return untested(claim, scale=scale, sentence=sentence if seeds else _none_such())
     return Finding(
         claim=claim,
         verdict="reproduced"
@@ -103,6 +105,10 @@ def untested(claim: Claim, *, scale: str, sentence: str) -> Finding:
 def not_run(claim: Claim, *, scale: str, sentence: str) -> Finding:
     """The finding of a claim whose runs are not there, or not far enough."""
     return Finding(claim=claim, verdict="not run", sentence=sentence, scale=scale)
+
+
+def _none_such(of: str = "networks") -> str:
+    return f"none of these {of} is one that it speaks of"
 
 
 def _overlap(one: Range, other: Range) -> bool:

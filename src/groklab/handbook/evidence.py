@@ -6,6 +6,7 @@ from pathlib import Path
 
 from groklab.claims import entries
 from groklab.claims.evidence import evidence_of
+from groklab.claims.ledger import UNTESTED
 from groklab.claims.places import places_in
 from groklab.errors import Mistake, unknown
 from groklab.findings import Analysis, Chart, Finding
@@ -42,6 +43,7 @@ class Evidence:
     def claim(self, identifier: str) -> str:
         """What was found of a claim, with its verdict and a link to the page of the study that tests it.
 
+        A scale at which it could not be tested is told where it was tested at no other.
         Raises `Mistake` for a claim that is not in the ledger.
         """
         studies = {entry.claim.identifier: entry.study for entry in entries()}
@@ -51,11 +53,9 @@ class Evidence:
         found = [*self._others.get(study, ())]
         for name, scale in self._records:
             found += self._analysis(name, scale).findings if name == study else ()
-        said = [
-            f"{one.sentence} (**{one.verdict}**, {one.scale} scale)"
-            for one in found
-            if one.claim.identifier == identifier
-        ]
+        found = [one for one in found if one.claim.identifier == identifier]
+        tested = [one for one in found if one.verdict not in UNTESTED]
+        said = [f"{one.sentence} (**{one.verdict}**, {one.scale} scale)" for one in tested or found]
         page = f"[{study}]({PAGES}/{PAGE_OF.get(study, study)}.md)"
         return f"{'; '.join(said)}: {page}" if said else f"`{study}` is not yet run"
 

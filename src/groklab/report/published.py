@@ -5,7 +5,7 @@ import re
 from groklab.findings.claim import Finding
 
 NUMBER = r"(\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?)"
-COUNTED = ("share of networks", "share of moduli")
+COUNTED = ("share of networks", "share of moduli", "share of operations")
 """Units of which `4 of 5` is a value."""
 _ALONE = re.compile(rf"(?:about )?{NUMBER}")
 _PERCENT = re.compile(rf"(?:about )?{NUMBER}%((?: of [a-z ]+)?)")
@@ -16,8 +16,9 @@ _OF = re.compile(rf"{NUMBER} of {NUMBER}")
 def published_range(finding: Finding) -> tuple[float, float] | None:
     """The published value as a range, from itself to itself for one number; nothing where words say more than that.
 
-    Only a value in the finding's unit: `4 of 5` is 0.8 beside a share of networks or moduli, `95% of variance` 0.95
-    beside a share of variance; plain numbers and ranges stand beside other units than shares.
+    Only a value in the finding's unit: `4 of 5` is 0.8 beside a share of what can be counted (networks, moduli,
+    operations), `95% of variance` 0.95 beside a share of variance; plain numbers and ranges stand beside other units
+    than shares.
     """
     words = (finding.claim.published or "").strip()
     if finding.units.startswith("share"):

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,22 +109,21 @@ def _near(claim: Claim, read: Reading, forecasts: list[Forecast], seen: Seen) ->
     ratios = np.array([ratio for ratio in _ratios(forecasts, seen) if not math.isnan(ratio)], float)
     holds = (ratios >= 0.8) & (ratios <= 1.25)
     words = ", ".join(f"{ratio:.3g}" for ratio in ratios)
-    finding = by_seeds(
+    return by_seeds(
         claim,
         holds,
         contrary=(ratios < 0.5) | (ratios > 2),
         scale=read.scale,
         sentence=f"predicted over seen is {words}: within 0.8 to 1.25 for {count_of(holds)} moduli",
+        of="moduli",
     )
-    return replace(finding, units="share of moduli") if len(ratios) else finding
 
 
 def _overlap(claim: Claim, read: Reading, forecasts: list[Forecast], seen: Seen) -> Finding:
     known = [(one, it) for one in forecasts if (it := seen.get(one.modulus)) is not None and it.found]
     holds = np.array([one.low <= it.location.high and it.location.low <= one.high for one, it in known], dtype=bool)
     sentence = f"the intervals overlap for {count_of(holds)} moduli"
-    finding = by_seeds(claim, holds, scale=read.scale, sentence=sentence)
-    return replace(finding, units="share of moduli") if len(holds) else finding
+    return by_seeds(claim, holds, scale=read.scale, sentence=sentence, of="moduli")
 
 
 def _table(forecasts: list[Forecast], seen: Seen) -> Table:

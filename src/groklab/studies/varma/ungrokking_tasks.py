@@ -107,6 +107,7 @@ def analyse(record: "Record") -> Analysis:
                 CLAIMS[0],
                 fell,
                 scale=read.scale,
+                of="operations",
                 sentence=f"networks ungrok on {count_of(fell)} operations"
                 + (f"; not learnt on the whole table: {', '.join(missing)}" if missing else "")
                 + (f"; below 0.5 on the largest share already: {', '.join(low)}" if low else ""),
@@ -116,6 +117,7 @@ def analyse(record: "Record") -> Analysis:
                 near,
                 contrary=~near,
                 scale=read.scale,
+                of="operations",
                 sentence=f"on {count_of(near)} operations that ungrok the two decays differ by at most 0.2; the median "
                 f"of the largest difference is {float(np.median(moved[fell])) if fell.any() else math.nan:.3g}",
             ),
