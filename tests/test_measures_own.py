@@ -101,6 +101,12 @@ def test_a_known_dimension_brings_its_labels_and_must_fit(outline: View) -> None
         fitting([Measure.of(misfits)], outline)
 
 
+def test_a_measure_that_refers_to_key_frequencies_brings_their_labels(outline: View) -> None:
+    excluded = next(one for one in built_in() if one.name == "excluded_loss")
+    assert not excluded.dims
+    assert fitting([excluded], outline)[1]["frequency"].tolist() == [1, 2, 3]
+
+
 def of_one(model: Any) -> Any:
     return model
 

@@ -15,6 +15,8 @@ from groklab.measures.view import View
 def fitting(measures: Iterable[Measure], outline: View) -> tuple[tuple[Measure, ...], dict[str, np.ndarray]]:
     """The measures that apply to a `View.outline`, and the labels along every dimension they have.
 
+    The key frequencies that a measure refers to are told beside it, so their dimension comes with it.
+
     A user's function is tried here, without numbers: dimensions that it did not name are called `NAME_0`, `NAME_1`,
     and those that no other measure knows have the labels 0, 1, ... Raises `Mistake` for one that JAX cannot trace,
     whose result is not one array of numbers, or whose dimensions do not fit.
@@ -33,7 +35,7 @@ def fitting(measures: Iterable[Measure], outline: View) -> tuple[tuple[Measure, 
                         "give its dimension another name with @measured(dims=...)"
                     )
         fitted.append(one)
-    used = {dim for one in fitted for dim in one.dims}
+    used = {dim for one in fitted for dim in (*one.dims, *(("frequency",) if "key" in one.needs else ()))}
     return tuple(fitted), {dim: labels for dim, labels in known.items() if dim in used}
 
 
