@@ -25,7 +25,9 @@ CURVES = {
 def random_network(settings: TransformerSettings, task: Task, seed: int) -> Model:
     """A network none of whose parameters is trivial."""
     outline, rng = skeleton(settings, task.vocabulary, task.length), np.random.default_rng(seed)
-    values = {name: rng.normal(0, 0.6, leaf.shape) for name, leaf in named_parameters(outline).items()}
+    values = {
+        name: rng.normal(0, 0.6, leaf.shape).astype(np.float32) for name, leaf in named_parameters(outline).items()
+    }
     return with_parameters(outline, values)
 
 

@@ -21,7 +21,6 @@ TRAINED = Run(
     optimiser=OptimiserSettings(learning_rate=5e-3, weight_decay=1.5),
     steps=2500,
 )
-QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 @cache

@@ -21,14 +21,14 @@ MARK = "GROKLAB_TEST_CLUSTER"
 """The environment variable by which the processes of a cluster are known."""
 DRIVER = """
 import os, sys
-import {module} as module
+import ray_studies
 import groklab as gl
 from groklab.engines.interruption import DETACHED
 print("begun", flush=True)
 def watch(progress):
     print(progress.done, progress.doing, flush=True)
 try:
-    gl.run(module.{study}, sys.argv[1], engine="ray", address=sys.argv[2], watch=watch, **module.{options})
+    gl.run(ray_studies.{study}, sys.argv[1], engine="ray", address=sys.argv[2], watch=watch, **ray_studies.{options})
 except (gl.Mistake, gl.GivenUp) as error:
     print(type(error).__name__, error)
 except KeyboardInterrupt as error:
@@ -65,15 +65,27 @@ class Cluster:
         """Its processes that train, with their batches."""
         return self.processes(r"^ray::groklab ([0-9a-f]{12})\b")
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Those that train stand still meanwhile."""
+        processes = self.training()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
     def lose_a_machine(self) -> None:
         """Kills the second machine with all its processes, and adds another."""
         self.nodes.remove_node(self.extra.pop(), allow_graceful=False)
         with without_tips():
             self.extra.append(self.nodes.add_node(num_cpus=1, object_store_memory=STORE))
 
-    def driver(self, folder: Path, *, module: str, study: str, options: str = "OPTIONS") -> "Driver":
-        """A process that has a study of a test module trained here."""
-        code = DRIVER.format(module=module, study=study, options=options)
+    def driver(self, folder: Path, *, study: str, options: str = "OPTIONS") -> "Driver":
+        """A process that has one of the studies trained here."""
+        code = DRIVER.format(study=study, options=options)
         log = folder.with_name(f"driver-{uuid.uuid4().hex}.log")
         with log.open("w") as out:
             command = [sys.executable, "-c", code, str(folder), self.address]
@@ -156,5 +168,5 @@ def until(found: Callable[[], Any], seconds: float = 120.0) -> Any:
     end = time.monotonic() + seconds
     while not (got := found()):
         assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
+        time.sleep(0.1)
     return got

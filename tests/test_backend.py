@@ -6,14 +6,20 @@ from pathlib import Path
 import pytest
 
 import groklab as gl
+from groklab.engines import preparing
 from groklab.errors import Mistake
+from groklab.measures import built_in
 from groklab.studies import Study
 from groklab.tasks import Task
 from groklab.training import backend as backend_file
 from groklab.training.backend import backend, backend_like
-from test_resuming import study
+from groklab.training.history import DECISIVE
 
-RUN = study().runs[0].replace({"steps": 20})
+RUN = (
+    gl.studies.nanda.mainline("laptop", seeds=1)
+    .replace({"modulus": 7, "split.fraction": 0.6, "d_model": 8, "d_mlp": 16, "heads": 2, "steps": 20})
+    .runs[0]
+)
 TASK = Task.of(RUN.task)
 
 
@@ -35,7 +41,9 @@ def test_a_batch_goes_on_with_the_back_end_it_was_begun_with(monkeypatch: pytest
     assert "Numba is not installed" in gone.why
 
 
-def test_the_store_says_which_back_end_trained_and_how_fast(tmp_path: Path) -> None:
+def test_the_store_says_which_back_end_trained_and_how_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = (*DECISIVE, "restricted_loss", "excluded_loss_by_frequency")
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in few))
     record = gl.run(Study(name="test/backend", scale="laptop", runs=(RUN,)), tmp_path / "store")
     (session,) = record.provenance
     assert session["backend"] == "fused"

@@ -1,12 +1,15 @@
 """The tutorials: every line of code on them runs, prints what they say, and shows what they tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from groklab.engines import preparing
+from groklab.measures import built_in
+from quick_compiling import few_optimisations
 from tutorials import printed_by, steps_of, without_digits
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("[0-9]*.md"))
@@ -68,11 +71,20 @@ SHOWN: dict[str, Callable[[dict[str, Any]], None]] = {
     "6-ungrok": ungrok,
 }
 """What the words of each tutorial say of its networks, by the names that its code defines."""
+READ = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "trig_share")
+"""All that is read of the networks that are trained on a page after the first; there everything is measured."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_fast() -> Iterator[None]:
+    with few_optimisations():
+        yield
 
 
 def test_the_tutorials_run_in_order_and_print_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All in one: each goes on in the folder of those before it."""
     monkeypatch.chdir(tmp_path)
+    few = tuple(one for one in built_in() if one.name in READ)
     assert [page.stem for page in PAGES] == list(SHOWN)
     for page in PAGES:
         names: dict[str, Any] = {"__name__": "tutorial"}
@@ -81,6 +93,8 @@ def test_the_tutorials_run_in_order_and_print_what_they_say(tmp_path: Path, monk
             if step.said is not None:
                 assert without_digits(printed) == without_digits(step.said), f"{page.name}:{step.line}"
         SHOWN[page.stem](names)
+        # To compile all of them for networks of every shape again would show nothing more.
+        monkeypatch.setattr(preparing, "built_in", lambda: few)
 
 
 def test_what_is_said_to_be_printed_is_compared_but_for_its_digits(tmp_path: Path) -> None:

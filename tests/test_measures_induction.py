@@ -1,5 +1,6 @@
 """The scores of induction heads, on a network that is written down as one, and against slow loops."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from groklab.measures.induction import copying, prefix_matching, previous_token
 from groklab.measures.sequence_view import SequenceTable, SequenceView
 from groklab.models import Transformer, TransformerSettings, build, skeleton, with_parameters
 from groklab.tasks import SequenceTask, SubsequencesSettings
+from quick_compiling import QUICK
 
 TASK = SequenceTask.of(SubsequencesSettings(tokens=40, sequence=15, block=6, examples=4, test=25))
 V, L = TASK.vocabulary, TASK.length
@@ -23,10 +25,24 @@ def table(task: SequenceTask = TASK) -> SequenceTable:
     return SequenceTable(test=task.test_set(0), train=task.training_set(0), key=words, step=step, batch=0)
 
 
-def view(model: Any) -> SequenceView:
-    found = view_of(model, TASK, table())
-    assert isinstance(found, SequenceView)
-    return found
+def seen_of(model: Any) -> dict[str, Any]:
+    """The three scores of a network, what they are read off, and where it is right."""
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def compute(model: Any, table: SequenceTable) -> dict[str, Any]:
+        view = view_of(model, TASK, table)
+        assert isinstance(view, SequenceView)
+        scores = {one.name: one.compute(view) for one in (previous_token, prefix_matching, copying)}
+        right = view.by_position(view.correct)
+        return scores | {"patterns": view.patterns, "tested": view.tested, "right": right}
+
+    return jax.tree.map(np.asarray, compute(model, table()))
+
+
+def drawn(settings: TransformerSettings, seed: int) -> Transformer:
+    model = jax.jit(lambda key: build(settings, V, L, key=key), compiler_options=QUICK)(jax.random.key(seed))
+    assert isinstance(model, Transformer)
+    return model
 
 
 def written_down(sharpness: float = 60.0) -> Transformer:
@@ -65,8 +81,8 @@ def _named(shapes: Any) -> dict[str, Any]:
 
 def test_the_network_that_is_an_induction_head_is_found() -> None:
     model = written_down()
-    seen = view(model)
-    before, prefix, copies = (np.asarray(one.compute(seen)) for one in (previous_token, prefix_matching, copying))
+    seen = seen_of(model)
+    before, prefix, copies = (seen[one.name] for one in (previous_token, prefix_matching, copying))
     assert before[0] == pytest.approx(1, abs=1e-4)
     assert before[2] < 0.2
     # Now and then a token of the block stands elsewhere too, and the head looks at both.
@@ -75,41 +91,40 @@ def test_the_network_that_is_an_induction_head_is_found() -> None:
     assert copies.tolist() == pytest.approx([1 / V, 1 / V, 1, 1 / V])
     # Where its token stood once before it is always right; where it stood twice it cannot tell which counts. The first
     # token has none before it, and is noted at its own place too.
-    tokens, counts = np.asarray(seen.tested.tokens), np.asarray(seen.tested.counts)
+    tokens, counts = seen["tested"].tokens, seen["tested"].counts
     read = np.arange(L - TASK.settings.positions, L)
     once = np.array([[np.sum(row[:q] == row[q]) == 1 and row[0] != row[q] for q in read] for row in tokens])
     assert np.mean(once[counts]) > 0.6
-    assert np.asarray(seen.by_position(seen.correct))[counts & once].all()
+    assert seen["right"][counts & once].all()
 
 
 def test_scores_are_those_of_slow_loops() -> None:
     settings = TransformerSettings(layers=2, d_model=12, heads=3, d_mlp=0, init_scale=3.0)
-    model = build(settings, V, L, key=jax.random.key(1))
-    seen = view(model)
-    tested = seen.tested
-    patterns = np.concatenate([np.asarray(pattern) for pattern in seen.patterns], axis=1)
-    source, counts, read = np.asarray(tested.source), np.asarray(tested.counts), L - TASK.settings.positions
+    model = drawn(settings, 1)
+    seen = seen_of(model)
+    patterns = np.concatenate(seen["patterns"], axis=1)
+    source, counts, read = seen["tested"].source, seen["tested"].counts, L - TASK.settings.positions
     taken: list[np.ndarray] = []
     before: list[np.ndarray] = []
     for n in range(len(source)):
         taken += [patterns[n, :, read + q, source[n, q]] for q in np.flatnonzero(counts[n])]
         before += [patterns[n, :, q, q - 1] for q in range(1, L)]
-    assert np.allclose(prefix_matching.compute(seen), np.mean(taken, axis=0), atol=1e-6)
-    assert np.allclose(previous_token.compute(seen), np.mean(before, axis=0), atol=1e-6)
-    assert isinstance(model, Transformer)
+    assert np.allclose(seen["prefix_matching"], np.mean(taken, axis=0), atol=1e-6)
+    assert np.allclose(seen["previous_token"], np.mean(before, axis=0), atol=1e-6)
     shares: list[float] = []
     for block in model.blocks:
         for head in range(3):
             way = np.asarray(model.W_E) @ np.asarray(block.attn.W_V[head]) @ np.asarray(block.attn.W_O[head])
             raised = way @ np.asarray(model.W_U)
             shares.append(float(np.mean(raised.argmax(axis=1) == np.arange(V))))
-    assert np.allclose(copying.compute(seen), shares)
+    assert np.allclose(seen["copying"], shares)
 
 
 def test_logits_at_the_last_positions_are_those_of_all() -> None:
-    model = build(TransformerSettings(layers=2, d_model=8, heads=2, d_mlp=6), V, L, key=jax.random.key(0))
-    assert isinstance(model, Transformer)
-    tokens = TASK.test_set(0).tokens
-    whole = model(tokens)
-    for last in (1, 4, L):
-        assert np.allclose(model(tokens, last=last), whole[:, -last:], atol=1e-5)
+    model, counts = drawn(TransformerSettings(layers=2, d_model=8, heads=2, d_mlp=6), 0), (1, 4, L)
+    every = jax.jit(
+        lambda tokens: (model(tokens), [model(tokens, last=last) for last in counts]), compiler_options=QUICK
+    )
+    whole, ends = every(TASK.test_set(0).tokens)
+    for last, end in zip(counts, ends, strict=True):
+        assert np.allclose(end, whole[:, -last:], atol=1e-5)

@@ -21,7 +21,8 @@ from groklab.measures.waves import alone, products
 from groklab.models import TransformerSettings, named_parameters, skeleton, with_parameters
 from groklab.models.closed_form import quadratic_network
 from groklab.tasks import Split, SplitSettings, Task, parse_task
-from phase_networks import PHASES, QUICKLY, TRAINED, networks
+from phase_networks import PHASES, TRAINED, networks
+from quick_compiling import QUICK
 from slow_measures import Slow, gini
 
 SMALL = TransformerSettings(d_model=12, heads=2, d_mlp=10)
@@ -44,7 +45,7 @@ def program(case: str) -> Any:
         chosen = [one for one in built_in() if one.applies(view)]
         return {one.name: one.compute(view) for one in chosen if not any(word in one.name for word in TESTED_ELSEWHERE)}
 
-    return jax.jit(compute, compiler_options=QUICKLY)
+    return jax.jit(compute, compiler_options=QUICK)
 
 
 class Case:
@@ -64,7 +65,8 @@ class Case:
             task, split_settings = Task.of(parse_task(given_task)), SplitSettings(**given_split)
             outline = skeleton(choice, task.vocabulary, task.length)
             rng = np.random.default_rng(5)
-            drawn = {n: rng.normal(0.1, 0.6, leaf.shape) for n, leaf in named_parameters(outline).items()}
+            shapes = {n: leaf.shape for n, leaf in named_parameters(outline).items()}
+            drawn = {n: rng.normal(0.1, 0.6, shape).astype(np.float32) for n, shape in shapes.items()}
             model, transformer = with_parameters(outline, drawn), True
         split = Split.of(task, split_settings, 0)
         self.name, self.key, self.transformer = name, key, transformer
@@ -189,7 +191,7 @@ def test_no_key_frequencies_keep_the_mean_and_remove_nothing() -> None:
 def test_key_frequencies_are_the_networks_own_unless_given() -> None:
     task = Task.of(TRAINED.task)
     data = View.outline(TRAINED.model, task).data
-    key_of = jax.jit(lambda model: View(model, task, data).key, compiler_options=QUICKLY)
+    key_of = jax.jit(lambda model: View(model, task, data).key, compiler_options=QUICK)
     for name in ("memorised", "grokked"):
         assert (np.flatnonzero(key_of(networks()[name])) + 1).tolist() == own_key(networks()[name])
     given_key = jnp.asarray(np.eye(14, dtype=np.float32)[3])
@@ -216,7 +218,7 @@ def test_sparing_projections_are_those_of_circuits(name: str) -> None:
         of_products = cube.mean(axis=(0, 1)) + products(cube, basis, key)
         return [cube, of_products, of_products + alone(cube, basis, key)]
 
-    cube, of_products, of_terms = jax.jit(kept, compiler_options=QUICKLY)(logits, key)
+    cube, of_products, of_terms = jax.jit(kept, compiler_options=QUICK)(logits, key)
     wanted = basis.table(logits)
     np.testing.assert_array_equal(cube, wanted)
     np.testing.assert_allclose(of_products, keep_products(wanted, basis, key), atol=1e-5)

@@ -1,7 +1,7 @@
 """The local learning coefficient of networks: against a literal loop, whatever they are measured beside, on request."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from groklab.studies.forum.blind_measures import BLIND, MECHANISTIC
 from groklab.tasks import Split, SplitSettings, Task, parse_task
 from groklab.training import OptimiserSettings, Run, Schedule, trainer
 from groklab.training.afterwards import program
+from quick_compiling import QUICK
 
 SHORT = Langevin(chains=3, burn_in=2, draws=3, step_size=1e-3, pull=30.0, batch=9)
 TASK = Task.of(parse_task("add:7"))
@@ -41,7 +42,8 @@ NAMES = ("learning_coefficient", "learning_coefficient_error")
 def network(seed: int, settings: Any = SMALL) -> Any:
     outline = skeleton(settings, TASK.vocabulary, TASK.length)
     rng = np.random.default_rng(seed)
-    drawn = {name: rng.normal(0, 0.5, leaf.shape) for name, leaf in named_parameters(outline).items()}
+    shapes = {name: leaf.shape for name, leaf in named_parameters(outline).items()}
+    drawn = {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
     return with_parameters(outline, drawn)
 
 
@@ -50,21 +52,42 @@ def labels(fraction: float = 0.5, **more: Any) -> Labels:
     return Labels(*map(jnp.asarray, (split.labels, split.train_mask, split.test)))
 
 
-def by_hand(model: Any, data: Labels, settings: Langevin) -> tuple[float, float]:
-    """The formulas step by step, in float64 but for the loss and its gradient."""
-    names = named_parameters(model)
-    start = np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in names.values()])
+@cache
+def loss_of(choice: Any) -> Any:
+    """Loss and gradient of a network of these settings on rows of the table, from all its weights as one vector."""
+    outline = skeleton(choice, TASK.vocabulary, TASK.length)
+    leaves = named_parameters(outline)
 
-    def built(w: Any) -> Any:
-        ends = np.cumsum([leaf.size for leaf in names.values()])[:-1]
-        parts = zip(jnp.split(w, ends), names.items(), strict=True)
-        return with_parameters(model, {name: part.reshape(leaf.shape) for part, (name, leaf) in parts})
-
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     @jax.value_and_grad
+    def loss(w: Any, rows: Any, labels: Any) -> Any:
+        ends = np.cumsum([leaf.size for leaf in leaves.values()])[:-1]
+        parts = zip(jnp.split(w, ends), leaves.items(), strict=True)
+        model = with_parameters(outline, {name: part.reshape(leaf.shape) for part, (name, leaf) in parts})
+        logits = answer_logits(model, Inputs(jnp.asarray(TASK.a)[rows], jnp.asarray(TASK.b)[rows], TASK.template))
+        return jnp.mean(margin_loss(logits, labels[rows]))
+
+    return loss
+
+
+@cache
+def coefficients() -> Any:
+    """Compiled once for all networks of a kind."""
+    measures = learning_coefficients(SHORT)
+
+    def compute(model: Any, data: Labels) -> list[jax.Array]:
+        view = View(model, TASK, data)
+        return [one.compute(view) for one in measures]
+
+    return jax.jit(compute, compiler_options=QUICK)
+
+
+def by_hand(choice: Any, model: Any, data: Labels, settings: Langevin) -> tuple[float, float]:
+    """The formulas step by step, in float64 but for the loss and its gradient."""
+    start = np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in named_parameters(model).values()])
+
     def loss(w: Any, rows: Any) -> Any:
-        logits = answer_logits(built(w), Inputs(jnp.asarray(TASK.a)[rows], jnp.asarray(TASK.b)[rows], TASK.template))
-        return jnp.mean(margin_loss(logits, data.labels[rows]))
+        return loss_of(choice)(w, rows, data.labels)
 
     train = np.flatnonzero(data.train)
     strength = len(train) / np.log(len(train))
@@ -93,14 +116,8 @@ def by_hand(model: Any, data: Labels, settings: Langevin) -> tuple[float, float]
 )
 def test_it_is_what_the_formulas_say(settings: Any, more: dict[str, Any]) -> None:
     model, data = network(1, settings), labels(**more)
-    measures = learning_coefficients(SHORT)
-
-    def compute(model: Any, data: Labels) -> list[jax.Array]:
-        view = View(model, TASK, data)
-        return [one.compute(view) for one in measures]
-
-    found = [float(value) for value in jax.jit(compute)(model, data)]
-    np.testing.assert_allclose(found, by_hand(model, data, SHORT), rtol=2e-3)
+    found = [float(value) for value in coefficients()(model, data)]
+    np.testing.assert_allclose(found, by_hand(settings, model, data, SHORT), rtol=2e-3)
 
 
 def stacked(seeds: list[int], fractions: list[float]) -> tuple[Any, Labels]:

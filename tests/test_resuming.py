@@ -1,5 +1,6 @@
 """Studies killed, interrupted and started again end as undisturbed ones do, bit for bit."""
 
+import dataclasses
 import random
 import signal
 import subprocess
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 
 import groklab as gl
+from everything import assert_same, everything
 from groklab.engines import preparing
 from groklab.measures import built_in
+from groklab.store import Reader
 from groklab.studies import Study
+from groklab.training.history import DECISIVE
 
 SMALL = {
     "modulus": 7,
@@ -28,30 +32,30 @@ SMALL = {
 }
 
 MEASURES = (
-    *("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "trig_share", "matrix_norm"),
-    *("restricted_loss", "restricted_loss_by_reading", "excluded_loss", "excluded_loss_by_frequency"),
+    *("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "matrix_norm"),
+    *("restricted_loss", "excluded_loss_by_frequency"),
 )
+"""Of every kind, and no more, so that each process compiles little."""
 
 TRAIN = """
-import sys
-import test_resuming
+import os, signal, sys, time
 import groklab as gl
-test_resuming.measure_less()
-gl.run(test_resuming.study(), sys.argv[1], commit_seconds=float(sys.argv[2]))
-"""
-DIE_MEASURING = """
-import os, signal, sys
-import test_resuming
-import groklab as gl
-left = int(sys.argv[3])
+from test_resuming import measure_less, study
 def watch(progress):
-    global left
-    left -= progress.doing == "measuring"
-    if not left:
-        os.kill(os.getpid(), int(sys.argv[2]))
-test_resuming.measure_less()
-gl.run(test_resuming.study(), sys.argv[1], watch=watch)
+    seen.append(progress.doing)
+    times.append(time.monotonic())
+    if progress.doing == doing and seen.count(doing) == int(count):
+        {then}
+folder, commit_seconds, doing, count, given = sys.argv[1:]
+seen, times = [], []
+measure_less()
+gl.run(study(), folder, watch=watch, commit_seconds=float(commit_seconds))
 """
+DIE_COMMITTING = "signal.setitimer(signal.ITIMER_REAL, float(given) * (times[-1] - times[seen.index('committing')]))"
+"""After a share of what the commit before took. Python does not hear of this signal: the operating system ends the
+process, wherever it is."""
+DIE = "os.kill(os.getpid(), int(given))"
+SAY = "print(progress.done, flush=True)"
 
 
 def study() -> Study:
@@ -59,7 +63,7 @@ def study() -> Study:
 
 
 def measure_less() -> None:
-    """Only some of the built-in measures, of every kind, so that each process compiles little."""
+    """Only some of the built-in measures."""
     few = tuple(measure for measure in built_in() if measure.name in MEASURES)
     preparing.built_in = lambda: few
 
@@ -72,136 +76,108 @@ def measured_less() -> Iterator[None]:
         yield
 
 
-def start(folder: Path, commit_seconds: float) -> subprocess.Popen[str]:
-    """The study in a process of its own."""
+def start(
+    folder: Path, then: str, *, at: tuple[str, int], given: float = 0, commit_seconds: float = 15.0
+) -> subprocess.Popen[str]:
+    """The study in a process of its own, which does something the so-many-th time that it is `at` something."""
+    arguments = [str(folder), str(commit_seconds), *map(str, at), str(given)]
     return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(folder), str(commit_seconds)],
+        [sys.executable, "-c", TRAIN.format(then=then), *arguments],
         cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
 def committed(folder: Path) -> int:
-    """Steps committed so far, -1 before the first commit."""
-    try:
-        record = gl.open(folder)
-        return max((status.step for status in record.statuses), default=-1) if record.provenance else -1
-    except gl.StoreError:
-        return -1
-
-
-def everything(folder: Path) -> dict[str, np.ndarray]:
-    """All that training left: measures, checkpoints, and the last training state."""
-    record = gl.open(folder)
-    found = {name: values.values for name, values in record.metrics().variables.items()}
-    for run in range(len(record.runs)):
-        for step in record.steps(run):
-            for name, weights in gl.models.named_parameters(record.model(run, step)).items():
-                found[f"{run}@{step}/{name}"] = np.asarray(weights)
-    saved = record._reader.saved(next(iter(record._reader.manifest.batches)))
-    assert saved is not None
-    return found | {f"state/{name}": values for name, values in saved.arrays.items()}
-
-
-def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
-    assert one.keys() == other.keys()
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    """The last step that was committed."""
+    reader = Reader(folder)
+    saved = [reader.saved(name, arrays=False) for name in reader.manifest.batches]
+    return max(-1 if one is None else one.step for one in saved)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed") / "store"
     gl.run(study(), folder)
     found = everything(folder)
     assert found["train_accuracy"][:, -1].min() == 1.0
     assert np.isfinite(found["restricted_loss"][:, [0, -1]]).all()
-    return found
+    return folder
 
 
-def test_killed_at_any_moment_it_goes_on_bit_for_bit(undisturbed: dict[str, np.ndarray], tmp_path: Path) -> None:
-    """With a commit at every logged step, about half of the kills land in the middle of one."""
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(undisturbed: Path, tmp_path: Path) -> None:
+    """With a commit at every logged step: in the middle of one, at its beginning and towards its end, and between."""
     folder, moments, reached = tmp_path / "store", random.Random(5), -1
-    for _ in range(5):
-        process = start(folder, commit_seconds=0.0)
-        while committed(folder) <= reached and process.poll() is None:
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0.0, 0.4))
-        process.kill()
-        _, words = process.communicate()
-        assert process.returncode in (-signal.SIGKILL, 0), words
-        now = committed(folder)
-        assert now >= reached
-        reached = now
+    shares = [(part + moments.random()) / 3 for part in range(3)]
+    kinds = [(DIE_COMMITTING, ("committing", 2), share) for share in shares]
+    for then, at, given in (*kinds, (DIE, ("training", 2), int(signal.SIGKILL))):
+        process = start(folder, then, at=at, given=given, commit_seconds=0.0)
+        _, words = process.communicate(timeout=240)
+        assert process.returncode in (-signal.SIGALRM, -signal.SIGKILL), words
+        # What was committed before the kill is there.
+        assert reached < (reached := committed(folder)) < SMALL["steps"]
     gl.run(study(), folder)
-    assert_same(everything(folder), undisturbed)
+    assert_same(everything(folder), everything(undisturbed))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_commits_and_goes_on(
-    number: signal.Signals, undisturbed: dict[str, np.ndarray], tmp_path: Path
-) -> None:
-    """Commits are far apart here: what is there after the signal was committed because of it."""
-    folder = tmp_path / "store"
-    process = start(folder, commit_seconds=1e9)
-    while not (folder / "batches").is_dir():
-        time.sleep(0.02)
-    time.sleep(1.0)
-    process.send_signal(number)
-    time.sleep(0.1)
-    process.send_signal(number)
-    _, words = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.fail("the study was over before it was interrupted; make it longer")
-    assert "KeyboardInterrupt" in words
+def test_interrupted_it_commits_and_goes_on(undisturbed: Path, tmp_path: Path) -> None:
+    """Commits are far apart here: what is there after a signal was committed because of it."""
+    folder, reached = tmp_path / "store", -1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start(folder, SAY, at=("training", 1), commit_seconds=1e9)
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(number)
+        time.sleep(0.1)
+        process.send_signal(number)
+        _, words = process.communicate(timeout=60)
+        if process.returncode == 0:
+            pytest.fail("the study was over before it was interrupted; make it longer")
+        assert "KeyboardInterrupt" in words
+        assert reached < (reached := committed(folder)) < SMALL["steps"]
     gl.run(study(), folder)
-    assert_same(everything(folder), undisturbed)
+    assert_same(everything(folder), everything(undisturbed))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_ended_while_it_measures_afterwards_it_does_so_again(
-    number: signal.Signals, undisturbed: dict[str, np.ndarray], tmp_path: Path
-) -> None:
+def test_ended_while_it_measures_afterwards_it_does_so_again(undisturbed: Path, tmp_path: Path) -> None:
     """At the third compiled call: training is committed, and nothing of what was measured afterwards is."""
     folder = tmp_path / "store"
-    command = [sys.executable, "-c", DIE_MEASURING, str(folder), str(int(number)), "3"]
-    process = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    assert process.returncode != 0, process.stderr
-    record = gl.open(folder)
-    assert all(status.ended for status in record.statuses)
-    assert not {"restricted_loss", "key_frequency"} & set(record.metrics().data_vars)
-    assert np.isfinite(record.metrics()["train_loss"][:, -1]).all()
+    for number in (signal.SIGKILL, signal.SIGINT):
+        process = start(folder, DIE, at=("measuring", 3), given=int(number))
+        _, words = process.communicate(timeout=240)
+        assert process.returncode != 0, words
+        record = gl.open(folder)
+        assert all(status.ended for status in record.statuses)
+        assert not {"restricted_loss", "key_frequency"} & set(record.metrics().data_vars)
+        assert np.isfinite(record.metrics()["train_loss"][:, -1]).all()
     gl.run(study(), folder)
-    assert_same(everything(folder), undisturbed)
+    assert_same(everything(folder), everything(undisturbed))
 
 
-def test_a_study_that_is_done_is_not_trained_again(tmp_path: Path) -> None:
-    small = study().replace({"steps": 20})
-    gl.run(small, tmp_path / "store")
-    before = everything(tmp_path / "store")
+def test_a_study_that_is_done_is_not_trained_again(undisturbed: Path) -> None:
+    before, sessions = everything(undisturbed), gl.open(undisturbed).provenance
     ticks: list[gl.engines.Progress] = []
-    gl.run(small, tmp_path / "store", watch=ticks.append)
-    assert [(tick.done, tick.trained) for tick in ticks] == [(3 * 20, 0)]
-    assert_same(everything(tmp_path / "store"), before)
+    assert gl.run(study(), undisturbed, watch=ticks.append).provenance == sessions
+    assert [(tick.done, tick.trained) for tick in ticks] == [(3 * SMALL["steps"], 0)]
+    assert_same(everything(undisturbed), before)
 
 
-def test_other_settings_into_the_same_folder_are_refused(tmp_path: Path) -> None:
-    small = study().replace({"steps": 20})
-    gl.run(small, tmp_path / "store")
+def test_other_settings_into_the_same_folder_are_refused(undisturbed: Path) -> None:
+    before = everything(undisturbed)
     with pytest.raises(gl.StoreError, match=r"weight_decay: 1\.5 -> 0\.5.*choose another --out"):
-        gl.run(small.replace({"weight_decay": 0.5}), tmp_path / "store")
+        gl.run(study().replace({"weight_decay": 0.5}), undisturbed)
+    assert_same(everything(undisturbed), before)
 
 
-def test_a_run_can_start_from_another(tmp_path: Path) -> None:
+def test_a_run_can_start_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parent is trained once, although two children start from it, and they start from its final weights."""
-    import dataclasses
-
+    monkeypatch.setattr(preparing, "built_in", lambda: tuple(one for one in built_in() if one.name in DECISIVE))
     parent = study().runs[0].replace({"steps": 50})
-    sizes = (20, 25)
     children = [
         dataclasses.replace(parent, start=parent, split=gl.tasks.SplitSettings(size=size, seed=0), steps=30)
-        for size in sizes
+        for size in (20, 25)
     ]
     record = gl.run(Study(name="test/children", scale="laptop", runs=tuple(children)), tmp_path / "store")
     assert record.runs == (parent, *children)

@@ -11,6 +11,7 @@ import pytest
 
 import groklab as gl
 from groklab.cli_circuit import circuit_of
+from groklab.engines import preparing
 from groklab.errors import Mistake
 from groklab.measures import built_in, view_of
 from groklab.models import Transformer, TransformerSettings, named_parameters
@@ -24,6 +25,7 @@ from groklab.training.problem_data import batch_data, seen_at
 from groklab.training.state import initial_model, take
 from groklab.training.step import measuring, objective
 from memory_sink import MemorySink
+from quick_compiling import few_optimisations
 
 
 def small(task: Any, layers: int = 1, d_mlp: int = 0, **more: Any) -> Run:
@@ -41,15 +43,17 @@ DIGITS = small(DigitsSettings(digits=2, examples=9, test=12), d_mlp=8)
 BLOCKS = small(SubsequencesSettings(tokens=7, sequence=9, block=3, examples=8, test=12), layers=2)
 TRIGRAMS = small(TrigramsSettings(firsts=2, seconds=3, noise=4, sequence=6, examples=10, test=12))
 EVERY = (DIGITS, BLOCKS, TRIGRAMS)
+FEW = {
+    "train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "matrix_norm", "trig_share",
+    "embedding_norm", "restricted_loss", "loss_by_digit", "prefix_matching", "previous_token", "copying",
+}  # fmt: skip
+"""Measures of all kinds of tasks, and of each kind some of its own."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_fast() -> Iterator[None]:
-    """Compiled in half the time, with few of XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
+    with few_optimisations():
+        yield
 
 
 def unlimited(run: Run) -> Run:
@@ -179,7 +183,9 @@ def test_an_interruption_leaves_no_trace() -> None:
     assert len(sink.commits) > 1
 
 
-def test_a_store_of_several_kinds_is_read_and_asked(tmp_path: Path) -> None:
+def test_a_store_of_several_kinds_is_read_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = tuple(one for one in built_in() if one.name in FEW)
+    monkeypatch.setattr(preparing, "built_in", lambda: few)
     runs = (DIGITS, BLOCKS, unlimited(TRIGRAMS), Run(task=gl.tasks.TaskSettings(modulus=5), steps=5))
     record = gl.run(Study(name="test/kinds", scale="laptop", runs=runs), tmp_path / "store")
     metrics = record.metrics()
@@ -191,6 +197,7 @@ def test_a_store_of_several_kinds_is_read_and_asked(tmp_path: Path) -> None:
     assert known.tolist() == [True, False, False, False]
     assert metrics["prefix_matching"].dims == ("run", "step", "head")
     assert metrics["test_loss"].notnull().any("step").values.all()
+    assert metrics["trig_share"].notnull().any("step").values.tolist() == [False, False, False, True]
     for name in metrics.variables:
         assert metrics[name].attrs.get("units"), name
         assert metrics[name].attrs.get("description"), name

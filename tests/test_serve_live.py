@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from everything import assert_same, everything
 from groklab.serve import rendering, site
 from serving import Growing, grown, served
-from test_resuming import assert_same, everything
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TRAIN = """

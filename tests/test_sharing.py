@@ -35,10 +35,10 @@ PARENTS = tuple(
         model=TransformerSettings(d_model=8, heads=2, d_mlp=16),
         seed=seed,
         steps=4000 + 100 * seed,
-        logging=Schedule(every=100, growth=1),
-        checkpoints=Schedule(every=500, growth=1),
+        logging=Schedule(every=200, growth=1),
+        checkpoints=Schedule(every=1000, growth=1),
     )
-    for seed in range(4)
+    for seed in range(3)
 )
 """Of different lengths, and so a batch each."""
 CHILDREN = tuple(
@@ -115,7 +115,7 @@ def test_what_another_holds_is_waited_for_and_taken_over(alone: dict[str, np.nda
     held = Held(tmp_path / "store", 0)
     gl.run(STUDY, tmp_path / "store", watch=held)
     first = held.waited[0]
-    assert first.done == sum(run.steps for number, run in enumerate(STUDY.runs) if number not in (0, 4))
+    assert first.done == sum(run.steps for number, run in enumerate(STUDY.runs) if number not in (0, 3))
     assert first.holder.startswith("process ")
     assert_same(everything(tmp_path / "store"), alone)
 
@@ -140,19 +140,30 @@ def test_a_fork_waits_until_its_reference_is_measured(tmp_path: Path) -> None:
     assert [status.state for status in record.statuses] == ["finished"] * 2
 
 
+@pytest.fixture(scope="module")
+def deriving(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, xr.Dataset]:
+    """A study that derives something, trained, without what it derived; and that."""
+    folder = tmp_path_factory.mktemp("deriving") / "store"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(catalogue(), derived_study.NAME, derived_study.experiment())
+        derived = gl.run(derived_study.STUDY, folder).derived()
+    shutil.rmtree(folder / "derived")
+    return folder, derived
+
+
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The study that derives something is known."""
+def trained(
+    deriving: tuple[Path, xr.Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, xr.Dataset]:
+    """The same in a folder of its own; the study is known."""
     monkeypatch.setitem(catalogue(), derived_study.NAME, derived_study.experiment())
+    return shutil.copytree(deriving[0], tmp_path / "store"), deriving[1]
 
 
-@pytest.mark.usefixtures("known")
-def test_what_another_derives_is_waited_for(tmp_path: Path) -> None:
+def test_what_another_derives_is_waited_for(trained: tuple[Path, xr.Dataset]) -> None:
     """Held until it is waited for the second time, and not derived twice."""
-    gl.run(derived_study.STUDY, tmp_path / "store")
-    derived = gl.open(tmp_path / "store").derived()
-    shutil.rmtree(tmp_path / "store" / "derived")
-    store = Folder(tmp_path / "store", gl.open(tmp_path / "store")._reader.manifest)
+    folder, derived = trained
+    store = Folder(folder, gl.open(folder)._reader.manifest)
     writer, waited = store.derived(), list[Progress]()
 
     def watch(progress: Progress) -> None:
@@ -162,19 +173,16 @@ def test_what_another_derives_is_waited_for(tmp_path: Path) -> None:
                 writer.commit(derived)
                 store.close()
 
-    record = gl.run(derived_study.STUDY, tmp_path / "store", watch=watch)
+    record = gl.run(derived_study.STUDY, folder, watch=watch)
     assert waited[0].holder.startswith("process ")
     xr.testing.assert_identical(record.derived(), derived)
     assert not any(progress.doing == "measuring" for progress in waited)
 
 
-@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_derived_outlives_an_interruption(asked: signal.Signals, tmp_path: Path) -> None:
+def test_what_is_derived_outlives_an_interruption(asked: signal.Signals, trained: tuple[Path, xr.Dataset]) -> None:
     """Asked for while it is computed, it ends at once, leaves nothing, and the next one computes it anew."""
-    record = gl.run(derived_study.STUDY, tmp_path / "store")
-    derived = record.derived()
-    shutil.rmtree(tmp_path / "store" / "derived")
+    folder, derived = trained
 
     def disturbed(record: gl.Record) -> xr.Dataset:
         signal.raise_signal(asked)
@@ -183,11 +191,11 @@ def test_what_is_derived_outlives_an_interruption(asked: signal.Signals, tmp_pat
 
     catalogue()[derived_study.NAME] = derived_study.experiment(disturbed)
     with pytest.raises(KeyboardInterrupt):
-        gl.run(derived_study.STUDY, tmp_path / "store")
+        gl.run(derived_study.STUDY, folder)
     with pytest.raises(gl.Mistake, match="nothing computed of its networks together"):
-        record.derived()
+        gl.open(folder).derived()
     catalogue()[derived_study.NAME] = derived_study.experiment()
-    xr.testing.assert_identical(gl.run(derived_study.STUDY, tmp_path / "store").derived(), derived)
+    xr.testing.assert_identical(gl.run(derived_study.STUDY, folder).derived(), derived)
 
 
 def test_whoever_waits_can_be_interrupted(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from groklab.models import (
     MLPSettings,
     TransformerSettings,
     answer_logits,
-    build,
     named_parameters,
     skeleton,
     with_parameters,
 )
+from quick_compiling import QUICK
 
 VOCABULARY = 9
 layouts = st.sampled_from([(-1, -1, 7), (-1, 7, -1, 8), (7, -1, 8, -1, 8), (7, -1, -1)])
@@ -47,15 +47,14 @@ mlps = st.builds(
 )
 
 
-# Compiling is most of these tests' time.
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+quick = functools.partial(jax.jit, compiler_options=QUICK)
 
 
-def drawn(choice, length, rng, runs=()):
+def drawn(choice, length, rng, runs=(), vocabulary=VOCABULARY, size=0.5):
     """A network, or one a run, of which no parameter, bias or norm has a trivial value."""
-    empty = skeleton(choice, VOCABULARY, length)
-    draws = {name: rng.normal(0, 0.5, (*runs, *leaf.shape)) for name, leaf in named_parameters(empty).items()}
-    return with_parameters(empty, draws)
+    empty = skeleton(choice, vocabulary, length)
+    shapes = {name: (*runs, *leaf.shape) for name, leaf in named_parameters(empty).items()}
+    return with_parameters(empty, {name: rng.normal(0, size, s).astype(np.float32) for name, s in shapes.items()})
 
 
 def plain(model, inputs):
@@ -80,7 +79,7 @@ def test_the_shortcut_is_the_plain_forward(choice, template, seed):
         (_, logits), gradient = jax.value_and_grad(total, has_aux=True)(model)
         return logits, gradient
 
-    @functools.partial(jax.jit, compiler_options=QUICK)
+    @quick
     def both(model):
         return value_and_gradient(answer_logits, model), value_and_gradient(plain, model)
 
@@ -94,10 +93,12 @@ def test_the_shortcut_is_the_plain_forward(choice, template, seed):
 
 
 def test_at_the_published_setting_to_float32_accuracy():
-    model = jax.jit(lambda key: build(TransformerSettings(), 114, 3, key=key))(jax.random.key(0))
-    a, b = jnp.asarray(np.random.default_rng(0).integers(0, 113, (2, 300)))
+    """Weights as large as initial ones."""
+    rng, choice = np.random.default_rng(0), TransformerSettings()
+    model = drawn(choice, 3, rng, vocabulary=114, size=choice.d_model**-0.5)
+    a, b = jnp.asarray(rng.integers(0, 113, (2, 300)))
     inputs = Inputs(a, b, (-1, -1, 113))
-    both = jax.jit(lambda model: (answer_logits(model, inputs), plain(model, inputs)))
+    both = quick(lambda model: (answer_logits(model, inputs), plain(model, inputs)))
     np.testing.assert_allclose(*both(model), rtol=0, atol=3e-6)
 
 
@@ -105,10 +106,11 @@ def test_many_runs_at_once_are_the_runs_one_by_one():
     rng = np.random.default_rng(0)
     models = drawn(TransformerSettings(d_model=8, heads=2, d_mlp=12), 3, rng, runs=(3,))
     a, b = jnp.asarray(rng.integers(0, 7, (2, 3, 10)))
-    together = jax.vmap(answer_logits)(models, Inputs(a, b, (-1, -1, 7)))
+    together = quick(jax.vmap(answer_logits))(models, Inputs(a, b, (-1, -1, 7)))
+    one = quick(answer_logits)
     for run in range(3):
         model = jax.tree.map(lambda leaf: leaf[run], models)  # noqa: B023
-        alone = answer_logits(model, Inputs(a[run], b[run], (-1, -1, 7)))
+        alone = one(model, Inputs(a[run], b[run], (-1, -1, 7)))
         np.testing.assert_allclose(together[run], alone, rtol=1e-5, atol=1e-5)
 
 
@@ -116,9 +118,10 @@ def test_many_runs_at_once_are_the_runs_one_by_one():
 def test_any_batch_shape_and_a_single_pair(choice):
     model = drawn(choice, 3, np.random.default_rng(0))
     a, b = jnp.meshgrid(jnp.arange(7), jnp.arange(7), indexing="ij")
-    table = answer_logits(model, Inputs(a, b, (-1, -1, 7)))
+    forward = quick(answer_logits)
+    table = forward(model, Inputs(a, b, (-1, -1, 7)))
     assert table.shape == (7, 7, VOCABULARY)
-    one = answer_logits(model, Inputs(jnp.array(2), jnp.array(5), (-1, -1, 7)))
+    one = forward(model, Inputs(jnp.array(2), jnp.array(5), (-1, -1, 7)))
     np.testing.assert_allclose(table[2, 5], one, rtol=1e-5, atol=1e-5)
 
 
@@ -127,14 +130,16 @@ def test_with_dropout_the_plain_forward_runs(choice):
     model = drawn(choice, 3, np.random.default_rng(0))
     inputs = Inputs(jnp.arange(7), jnp.arange(7), (-1, -1, 7))
     key = jax.random.key(2)
-    dropped = answer_logits(model, inputs, dropout=0.5, key=key)
-    assert not np.allclose(dropped, answer_logits(model, inputs), atol=1e-3)
-    np.testing.assert_array_equal(dropped, answer_logits(model, inputs, dropout=0.5, key=key))
-    none = answer_logits(model, inputs, dropout=0.0, key=key)
-    np.testing.assert_allclose(none, answer_logits(model, inputs), rtol=1e-5, atol=1e-5)
+    dropping = lambda: quick(lambda model: answer_logits(model, inputs, dropout=0.5, key=key))(model)  # noqa: E731
+    without = quick(lambda model: (answer_logits(model, inputs), answer_logits(model, inputs, dropout=0.0, key=key)))
+    whole, none = without(model)
+    assert not np.allclose(dropping(), whole, atol=1e-3)
+    np.testing.assert_array_equal(dropping(), dropping())
+    np.testing.assert_allclose(none, whole, rtol=1e-5, atol=1e-5)
 
 
 def test_an_operand_in_the_last_place_takes_the_plain_forward():
     model = drawn(TransformerSettings(d_model=8, d_mlp=12), 3, np.random.default_rng(0))
     inputs = Inputs(jnp.arange(7), jnp.arange(7)[::-1], (-1, 7, -1))
-    np.testing.assert_allclose(answer_logits(model, inputs), plain(model, inputs), rtol=1e-5, atol=1e-5)
+    both = quick(lambda model: (answer_logits(model, inputs), plain(model, inputs)))
+    np.testing.assert_allclose(*both(model), rtol=1e-5, atol=1e-5)

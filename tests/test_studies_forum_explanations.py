@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import pytest
 import xarray as xr
 
 from fake_record import FakeRecord
+from groklab.curves import Estimate, bootstrap
 from groklab.findings import Analysis, Finding
 from groklab.groups import Cyclic
 from groklab.models import MLPSettings, named_parameters, skeleton, with_parameters
 from groklab.studies import find
+from groklab.studies.forum import _forks
 from groklab.studies.forum._arms import ARMS, CONTROL, DOUBLED, NO_DECAY, NO_MEMORY, NULL, REMOVED
 from groklab.studies.forum._circle import leading_plane, random_planes, shares
 from groklab.studies.forum.explanations import circle
@@ -72,6 +74,23 @@ def record_of(
         {"network": references},
     )
     return record
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bootstraps_drawn_once() -> Iterator[None]:
+    """Most tests change few arms, and an interval is the same whenever it is drawn."""
+    known: dict[Any, Estimate] = {}
+
+    def drawn_once(*samples: Any, **how: Any) -> Estimate:
+        key = (tuple(np.asarray(one, float).tobytes() for one in samples), tuple(how.items()))
+        if key not in known:
+            known[key] = bootstrap(*samples, **how)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (_forks, __import__("groklab.studies.forum.explanations", fromlist=["bootstrap"])):
+            patch.setattr(module, "bootstrap", drawn_once)
+        yield
 
 
 def analysed(record: FakeRecord) -> Analysis:

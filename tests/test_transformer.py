@@ -19,16 +19,15 @@ from groklab.models import (
     skeleton,
     with_parameters,
 )
-
-# Compiling is most of these tests' time.
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+from quick_compiling import QUICK
 
 
 def made(choice, vocabulary=7, length=4, seed=0):
     """A network of which no parameter, bias or norm has a trivial value."""
     rng = np.random.default_rng(seed)
     empty = skeleton(choice, vocabulary, length)
-    return with_parameters(empty, {n: rng.normal(0, 0.6, p.shape) for n, p in named_parameters(empty).items()})
+    shapes = {name: leaf.shape for name, leaf in named_parameters(empty).items()}
+    return with_parameters(empty, {n: rng.normal(0, 0.6, shape).astype(np.float32) for n, shape in shapes.items()})
 
 
 def initial(choice, vocabulary, length, keys):
