@@ -145,7 +145,7 @@ def test_the_control_stands_in_both_sentences() -> None:
     heights = {"no common frequency": 2e4, "equal sets": 1e3}
     failed = analysed(derived_of(record_of(), lambda kind, by: heights.get(kind, 1.0) * (2 - (by == "permutations"))))
     different, same = (one.sentence for one in failed.findings)
-    assert "weight matching joins 0 of 8 pairs, the median ratio is 1e+03 (1e+03 to 1e+03)" in different
+    assert "weight matching joins 0 of 8 pairs, the median ratio is 1,000 (1,000 to 1,000)" in different
     assert "does not show that the key frequencies make the wall" in different
     for sentence in (different, same):
         # Nats: the ratio times 2e-4, with permutations the least.

@@ -18,6 +18,14 @@ def number(value: float) -> str:
     return plain.rstrip("0") if exact else plain
 
 
+def short(value: float) -> str:
+    """A number in three significant digits, for sentences: `1,080`, `0.93`, `1.2e-7`, `5.38e7`."""
+    if 1000 <= abs(value) < 1e7:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    mantissa, power, exponent = f"{value:.3g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if power else mantissa
+
+
 def measured(finding: Finding) -> str:
     """What was measured with its 95% interval and unit, to two digits of the interval; nothing where nothing was."""
     if finding.value is None:

@@ -12,6 +12,7 @@ from groklab.curves import Curve, Estimate, Phases, Survival, find_phases, kapla
 from groklab.curves.intervals import from_draws, resampled
 from groklab.curves.slingshots import slingshots
 from groklab.findings import Chart, Table
+from groklab.findings.words import short
 from groklab.training.milestones import grokked, memorised
 from groklab.training.settings import Run
 
@@ -260,10 +261,10 @@ def in_words(estimate: WithInterval) -> str:
     if math.isnan(estimate.value):
         return "not measured"
     if math.isnan(estimate.low):
-        return f"{estimate.value:.3g}"
+        return short(estimate.value)
     if math.isinf(estimate.high):
-        return f"{estimate.value:.3g} (95% interval from {estimate.low:.3g} on, no upper bound)"
-    return f"{estimate.value:.3g} (95% interval {estimate.low:.3g} to {estimate.high:.3g})"
+        return f"{short(estimate.value)} (95% interval from {short(estimate.low)} on, no upper bound)"
+    return f"{short(estimate.value)} (95% interval {short(estimate.low)} to {short(estimate.high)})"
 
 
 def mean_of(values: Float[np.ndarray, " value"]) -> float | None:
@@ -281,7 +282,9 @@ def median_of(values: Float[np.ndarray, " value"]) -> float | None:
 def spread_of(values: Float[np.ndarray, " value"]) -> str | None:
     """The mean of what was measured, with the least and the largest value."""
     known = values[~np.isnan(values)]
-    return f"{known.mean():.3g} ({known.min():.3g} to {known.max():.3g})" if len(known) else None
+    if not len(known):
+        return None
+    return f"{short(known.mean())} ({short(known.min())} to {short(known.max())})"
 
 
 def tally(holds: Bool[np.ndarray, " run"]) -> tuple[int, int]:

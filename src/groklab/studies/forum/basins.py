@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from groklab.findings import Analysis, Chart, Finding, Table, by_seeds
 from groklab.findings.claim import Claim
 from groklab.findings.verdicts import MOST
+from groklab.findings.words import short
 from groklab.studies.forum._lines import ALIGNMENTS, KINDS, SHARES, Kind, key_sets, kind_of, learnt, lines
 from groklab.studies.nanda.mainline import FRESH, setting
 from groklab.studies.reading import count_of
@@ -147,9 +148,13 @@ class _Walls:
         )
         return (
             f"with {self.kind} ({counts}) weight matching joins {count_of(self.ratio <= FLAT)} pairs, the median ratio "
-            f"is {np.median(self.ratio):.3g} ({self.ratio.min():.3g} to {self.ratio.max():.3g}), and the line at its "
-            f"worst has {medians}"
+            f"is {_middle(self.ratio)}, and the line at its worst has {medians}"
         )
+
+
+def _middle(ratio: np.ndarray) -> str:
+    """The median, with the least and the largest."""
+    return f"{short(np.median(ratio))} ({short(ratio.min())} to {short(ratio.max())})"
 
 
 def _different(walls: _Walls, control: _Walls, scale: str) -> Finding:
@@ -218,8 +223,8 @@ def _walls(
                     name,
                     by,
                     int(pairs.sum()),
-                    f"{np.median(ratios[:, 0]):.3g} ({ratios[:, 0].min():.3g} to {ratios[:, 0].max():.3g})",
-                    f"{np.median(ratios[:, 1]):.3g}",
+                    _middle(ratios[:, 0]),
+                    short(np.median(ratios[:, 1])),
                     int(np.sum(ratios[:, 0] <= FLAT)),
                     int(np.sum(ratios[:, 0] >= WALL)),
                     float(np.median(loss[pairs, column, 0].max(axis=-1))),

@@ -11,6 +11,7 @@ from groklab.curves import growth_laws
 from groklab.curves.laws import Law
 from groklab.findings import Analysis, Chart, Table, by_interval
 from groklab.findings.claim import Claim
+from groklab.findings.words import short
 from groklab.studies.reading import ACCURACY, Reading, in_words, rank_agreement, staircase
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._ends import of_number, seeds, sizes
@@ -92,7 +93,7 @@ def analyse(record: "Record") -> Analysis:
                 title="Laws of growth",
                 columns=["law", "parameters", "AIC"],
                 rows=[
-                    [name, ", ".join(f"{key} = {value:.3g}" for key, value in law.parameters.items()), law.aic]
+                    [name, ", ".join(f"{key} = {short(value)}" for key, value in law.parameters.items()), law.aic]
                     for name, law in laws.laws.items()
                 ],
                 note="Sizes at which networks do not generalise at once. "
