@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "groklab: $(PYTHON) is not installed; set PYTHON to a Python 3.11 or newer"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "groklab: installing the pinned packages of requirements.lock"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@echo "groklab: installing groklab itself"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -29,7 +29,7 @@ test: $(READY)  ## lint, types, and every test with its coverage
 
 tests: $(READY)
 	@rm -f .coverage*
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 test-interop: $(READY) .venv-interop/.ready  ## beside the real TransformerLens and devinterp (downloads PyTorch)
 	@.venv-interop/bin/python -m pytest tests/interop

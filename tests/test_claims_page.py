@@ -10,10 +10,8 @@ import pytest
 
 import groklab as gl
 from fake_study import GROKS, LOSS, NAME, analyse, experiment, known, store  # noqa: F401
-from groklab.claims import entries, evidence_in, ledger, write
-from groklab.claims.committed import FILE, Verdicts, load, text
-from groklab.claims.comparing import withdrawn, worse
-from groklab.claims.page import page
+from groklab.claims import entries, ledger, write
+from groklab.claims.committed import FILE, Verdicts, load
 from groklab.errors import Mistake
 from groklab.findings import Analysis, Claim
 from groklab.record import Record
@@ -168,17 +166,6 @@ def test_the_command_says_what_it_takes(tmp_path: Path) -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "give the folder of the kept results and the page" in line
-
-
-def test_the_committed_ledger_is_that_of_the_committed_results() -> None:
-    found, verdicts = evidence_in(RESULTS), RESULTS / FILE
-    claims = [entry.claim for entry in entries()]
-    before = load(verdicts)
-    assert before is not None
-    assert [fall.line for one in found for fall in worse(one, before)] == []
-    assert withdrawn(found, claims, before) == []
-    assert verdicts.read_text() == text(found, claims, RESULTS), "results/claims.json: make docs"
-    assert PAGE.read_text() == page(found), "docs/claims.md: make docs"
 
 
 def test_links_lead_to_files() -> None:

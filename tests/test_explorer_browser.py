@@ -31,6 +31,8 @@ FLAGS = [
 ]
 REPORT = Path(groklab.__file__).parent / "report"
 ASK = "(detail) => document.getElementById('root').dispatchEvent(new CustomEvent('groklab:set-step', { detail }))"
+WIDE: Any = {"width": 1200, "height": 2600}
+READY = "window.ready && document.querySelector('.pair svg')"
 OTHER = TaskSettings(operation="divide", modulus=7, layout="a op b =")
 """A group in disguise, with four tokens."""
 OWN = ("unpack", "colours", "fourier", "network", "charts", "pictures", "explorer")
@@ -87,12 +89,12 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, grok
     arrays = {name: one.restored if isinstance(one, Quantised) else np.asarray(one) for name, one in data[0].items()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 2600}, reduced_motion="reduce")
+        page = browser.new_page(viewport=WIDE, reduced_motion="reduce")
         messages: list[str] = []
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto((folder / "page.html").as_uri())
-        page.wait_for_function("window.ready && document.querySelector('.pair svg')")
+        page.wait_for_function(READY)
         yield page, record, arrays
         assert messages == []
         browser.close()
@@ -327,3 +329,7 @@ def test_a_phone_has_no_sideways_scroll_and_the_end_leaves_nothing(opened: Any) 
     assert page.evaluate("document.getElementById('root').childElementCount") == 0
     page.evaluate(ASK, {"step": 0})
     assert page.evaluate("api.state().step") == 40
+    # For tests that another worker leaves to this one.
+    page.set_viewport_size(WIDE)
+    page.reload()
+    page.wait_for_function(READY)

@@ -14,7 +14,6 @@ from fake_study import NAME, analyse, experiment, known, store  # noqa: F401
 from groklab.errors import Mistake
 from groklab.findings import Analysis
 from groklab.findings.page import write
-from groklab.findings.sections import MADE
 from groklab.findings.varied import settings_tables
 from groklab.models.settings import MLPSettings
 from groklab.record import Record
@@ -195,16 +194,3 @@ def test_the_command_says_what_it_takes(tmp_path: Path) -> None:
         assert done.returncode == 1
         (line,) = done.stderr.splitlines()
         assert said in line
-
-
-def test_the_committed_pages_are_those_of_the_committed_results(tmp_path: Path) -> None:
-    committed = {path: path.read_bytes() for path in PAGES.rglob("*.md") if path.read_text().startswith(MADE.strip())}
-    kept = sorted((ROOT / "results").rglob("*.zip"))
-    written = write(ROOT / "results", tmp_path) if kept else []
-    names = {path.relative_to(tmp_path) for path in written}
-    assert {path.relative_to(PAGES) for path in committed} == {name for name in names if name.suffix == ".md"}
-    studies = {name.replace("/", "-") for name in catalogue()}
-    charts = [path for path in (PAGES / "images").glob("*.svg") if path.stem.rsplit("-", 2)[0] in studies]
-    assert {path.relative_to(PAGES) for path in charts} == {name for name in names if name.suffix == ".svg"}
-    for name in names:
-        assert (PAGES / name).read_bytes() == (tmp_path / name).read_bytes(), f"{name}: make docs"
