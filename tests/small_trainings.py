@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ from groklab.training.backend import Backend
 from groklab.training.state import initial_model
 from groklab.training.step import advancing, measuring
 from memory_sink import MemorySink
+from quick_compiling import few_optimisations
 
 STEPS = 200
 SIZES = (24, 20, 25, 17, 22, 19, 23, 21)
@@ -76,14 +76,11 @@ def compile_once() -> Iterator[None]:
         )
         return Backend(name="xla", why="shared by these tests", advance=advancing_once(shape.replace(same), task))
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, few_optimisations():
         patch.setattr(trainer_file, "backend", shared)
         patch.setattr(trainer_file, "backend_like", lambda run, task, former: shared(run, task))
         patch.setattr(trainer_file, "measuring", cache(measuring))
-        jax.config.update("jax_disable_most_optimizations", True)
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
 
 
 def batch_of(*runs: Run) -> Batch:

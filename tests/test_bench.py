@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -22,6 +21,7 @@ from groklab.drawing import lines
 from groklab.models import TransformerSettings
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training import Run
+from quick_compiling import few_optimisations
 
 SMALL = Run(
     task=TaskSettings(modulus=7),
@@ -32,9 +32,8 @@ SMALL = Run(
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_in_half_the_time() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with few_optimisations():
+        yield
 
 
 def test_ratios_are_of_medians_and_their_interval_covers_them() -> None:

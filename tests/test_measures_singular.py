@@ -30,7 +30,7 @@ from groklab.studies.forum.blind_measures import BLIND, MECHANISTIC
 from groklab.tasks import Split, SplitSettings, Task, parse_task
 from groklab.training import OptimiserSettings, Run, Schedule, trainer
 from groklab.training.afterwards import program
-from quick_compiling import QUICK
+from quick_compiling import QUICK, few_optimisations
 
 SHORT = Langevin(chains=3, burn_in=2, draws=3, step_size=1e-3, pull=30.0, batch=9)
 TASK = Task.of(parse_task("add:7"))
@@ -173,10 +173,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("groklab.training.applicable.on_request", lambda: short)
     monkeypatch.setattr(kept_measures, "on_request", lambda: short)
     monkeypatch.setattr(trainer, "measuring", cache(trainer.measuring))
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
+    with few_optimisations():
+        yield
 
 
 @pytest.mark.usefixtures("few")

@@ -31,6 +31,7 @@ from groklab.training.plan import planned
 from groklab.training.state import initial_model
 from groklab.training.step import advancing
 from memory_sink import MemorySink
+from quick_compiling import few_optimisations
 
 SMALL = {
     "modulus": 7,
@@ -77,9 +78,8 @@ for count in map(int, sys.argv[1:]):
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_in_half_the_time() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with few_optimisations():
+        yield
 
 
 def few() -> tuple[Measure, ...]:

@@ -19,6 +19,7 @@ from groklab.report.rows import COLUMNS, columns_of
 from groklab.studies import Study
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Run, Schedule, trainer
+from quick_compiling import few_optimisations
 
 FEW = tuple(
     one for one in built_in() if one.name in ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
@@ -66,12 +67,9 @@ def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_quickly() -> Iterator[None]:
-    jax.config.update("jax_disable_most_optimizations", True)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, few_optimisations():
         patch.setattr(trainer, "measuring", cache(trainer.measuring))
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
 
 
 OWN = (largest_embedding, by_head, tokens)
