@@ -1,4 +1,4 @@
-"""For all tests: Ctrl-C that is heard, and object storage (one server a process, a bucket and a proxy a test)."""
+"""For all tests: what takes long begins first, Ctrl-C is heard, and object storage (a server a process) is there."""
 
 import itertools
 import signal
@@ -8,6 +8,14 @@ import pytest
 from object_storage import moto, proxied
 
 NUMBERS = itertools.count(1)
+LONG = ("test_engine_ray", "test_resuming", "test_object_storage", "test_sequence_training", "test_object_storage_runs")
+"""Files that take minutes. Begun last, one of them would have all other workers wait for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]):
+    """Long files first, longest before others."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,7 +37,7 @@ def small(seed: int, steps: int, modulus: int = 7, **more: Any) -> Run:
     )
 
 
-PARENTS = tuple(small(seed, 4000 + 100 * seed) for seed in range(7))
+PARENTS = tuple(small(seed, 4000 + 100 * seed) for seed in range(9))
 """Of different lengths, and so a batch each."""
 CHILDREN = tuple(
     replace(run, start=run, split=SplitSettings(size=20, seed=0), steps=run.steps - 500) for run in PARENTS[:4:2]

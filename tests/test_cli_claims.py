@@ -4,7 +4,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -192,15 +191,12 @@ def test_mistakes_are_one_line(
     assert not Path("a.zip").exists()
 
 
-def test_claims_of_committed_results_are_said_within_seconds() -> None:
+def test_claims_of_committed_results_are_said_by_the_command() -> None:
     results = Path(__file__).parent.parent / "results"
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from groklab.cli import main; sys.exit(main())", "claims", str(results)],
         capture_output=True,
         text=True,
         check=False,
     )
-    took = time.monotonic() - begun
     assert done.returncode == (0 if list(results.rglob("*.zip")) else 2), done.stderr
-    assert took < 30  # Under 5 on an idle machine; tests run beside each other.
