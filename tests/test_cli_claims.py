@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -189,14 +187,3 @@ def test_mistakes_are_one_line(
     for part in parts:
         assert part in line
     assert not Path("a.zip").exists()
-
-
-def test_claims_of_committed_results_are_said_by_the_command() -> None:
-    results = Path(__file__).parent.parent / "results"
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from groklab.cli import main; sys.exit(main())", "claims", str(results)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == (0 if list(results.rglob("*.zip")) else 2), done.stderr

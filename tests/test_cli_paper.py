@@ -45,6 +45,12 @@ def test_papers_and_their_studies() -> None:
     assert papers()["nanda"] == gl.studies.nanda.__doc__
     assert list(papers()) == sorted({one.paper for one in catalogue().values()})
     assert {one.paper for one in named("nanda")} == {"nanda"}
+    # Run and listed once, with the questions of the post, whose tasks they are too.
+    assert find("nanda/other_tasks") in named("forum")
+    assert find("nanda/other_tasks") not in named("nanda")
+    for group in papers():
+        folders = [one.name.rpartition("/")[2] for one in named(group)]
+        assert len(set(folders)) == len(folders)
     assert named("nanda/mainline") == (find("nanda/mainline"),)
     with pytest.raises(gl.Mistake, match=r"nanda is a paper, not a study; its studies are nanda/"):
         find("nanda")

@@ -15,6 +15,7 @@ from groklab.claims.committed import FILE, load
 from groklab.claims.committed import text as verdicts_of
 from groklab.claims.comparing import withdrawn, worse
 from groklab.claims.page import page
+from groklab.cli import main
 from groklab.errors import Mistake
 from groklab.findings import Analysis, Claim, Finding
 from groklab.findings.page import write as study_pages
@@ -93,6 +94,11 @@ def test_the_committed_ledger_is_that_of_the_results() -> None:
     assert withdrawn(found, claims, before) == []
     assert verdicts.read_text() == verdicts_of(found, claims, RESULTS), "results/claims.json: make docs"
     assert (DOCS / "claims.md").read_text() == page(found), "docs/claims.md: make docs"
+
+
+def test_the_command_says_the_claims_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", str(RESULTS)]) == 0
+    assert "varma.ungrokking-sharp" in capsys.readouterr().out
 
 
 def test_the_committed_study_pages_are_those_of_the_results(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import groklab
 from groklab import studies
 from groklab.errors import Mistake
-from groklab.studies import catalogue, find
+from groklab.studies import catalogue, find, papers
 from groklab.training.plan import check
 
 FILES = sorted(
@@ -34,6 +34,7 @@ def test_a_study_says_what_it_is(name: str) -> None:
     assert experiment.summary.endswith((".", "?"))
     assert experiment.source
     assert experiment.paper == name.split("/")[0]
+    assert experiment.group in papers()
     assert bool(experiment.claims) == (experiment.analysis is not None)
     assert set(experiment.costs) == {"laptop", "paper"}
     assert all(experiment.costs.values())

@@ -64,10 +64,17 @@ class Experiment:
     derived: "Callable[[Record], xarray.Dataset] | None" = None
     """What is computed of networks of several runs together, once, when all have ended: kept in the store and in kept
     results, and read with `record.derived()`. The same store must give the same dataset."""
+    run_with: str = ""
+    """The other paper whose studies it is run and listed with; nothing for its own."""
+
+    @property
+    def group(self) -> str:
+        """The paper whose studies it is run and listed with."""
+        return self.run_with or self.paper
 
     @property
     def paper(self) -> str:
-        """The group of studies it is in, such as `nanda`."""
+        """The paper that it is of, such as `nanda`."""
         return self.name.partition("/")[0]
 
     def __call__(self, scale: str = "laptop", seeds: int | None = None, **changes: object) -> Study:
@@ -95,11 +102,13 @@ def experiment(
     reads: Iterable[str] = (),
     analysis: "Callable[[Record], Analysis] | None" = None,
     derived: "Callable[[Record], xarray.Dataset] | None" = None,
+    run_with: str = "",
 ) -> Callable[[Callable[[Scale, int], Iterator[Run]]], Experiment]:
     """Turns a generator of runs into an `Experiment`; its name is its file's, its summary the docstring's first line.
 
     `laptop` and `paper` say in words what the scales cost; `analysis` reads findings on `claims` off a record, from the
-    variables named in `reads`; `derived` computes what needs the networks of several runs.
+    variables named in `reads`; `derived` computes what needs the networks of several runs; `run_with` is another paper
+    whose studies it is run and listed with.
     """
 
     def wrap(runs: Callable[[Scale, int], Iterator[Run]]) -> Experiment:
@@ -115,6 +124,7 @@ def experiment(
             runs=runs,
             analysis=analysis,
             derived=derived,
+            run_with=run_with,
         )
 
     return wrap
@@ -146,8 +156,8 @@ def papers() -> dict[str, str]:
 
 
 def named(name: str) -> tuple[Experiment, ...]:
-    """All experiments of the paper of that name, or the one of that name. Raises `Mistake` where there is neither."""
-    return tuple(value for value in catalogue().values() if value.paper == name) or (find(name),)
+    """All experiments run with the paper of that name, or the one of that name. Raises `Mistake` where none is."""
+    return tuple(value for value in catalogue().values() if value.group == name) or (find(name),)
 
 
 def find(name: str) -> Experiment:
@@ -155,7 +165,7 @@ def find(name: str) -> Experiment:
     known = catalogue()
     if name in known:
         return known[name]
-    group = [value.name for value in known.values() if value.paper == name]
+    group = [value.name for value in known.values() if value.group == name]
     if group:
         raise Mistake(f"{name} is a paper, not a study; its studies are {', '.join(group)}")
     raise unknown("study", name, {*known, *(value.paper for value in known.values())})

@@ -183,6 +183,7 @@ def limited(run: Run, scale: Scale, task: str) -> Run:
     claims=CLAIMS,
     analysis=analyse,
     derived=patterns,
+    run_with="forum",
     reads=("loss_by_digit", "prefix_matching", "copying", "previous_token", "sum_of_squares"),
     choices=(
         "The facts that are published: 5-digit addition in one layer with 700 sums where data are limited; repeated "
