@@ -31,11 +31,11 @@ test: $(READY)  ## lint, types, and every test
 	@$(MAKE) --no-print-directory --jobs=2 check tests
 
 tests: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: $(READY)  ## every test, and the lines that none of them runs (a fifth slower)
 	@rm -f .coverage*
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
 
 test-interop: $(READY) .venv-interop/.ready  ## beside the real TransformerLens and devinterp (downloads PyTorch)
 	@.venv-interop/bin/python -m pytest tests/interop

@@ -1,12 +1,18 @@
-"""For all tests: what takes long begins first, Ctrl-C is heard, and object storage (a server a process) is there."""
+"""For all tests: what takes long begins first, XLA is brief, Ctrl-C is heard, and object storage is there.
+
+XLA compiles with few of its optimisations, in every process that a test starts too: a new machine has compiled nothing
+yet, and that would be a third of the time. `JAX_DISABLE_MOST_OPTIMIZATIONS=0 make test` has it compile as for users.
+"""
 
 import itertools
+import os
 import signal
 
 import pytest
 
 from object_storage import moto, proxied
 
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 NUMBERS = itertools.count(1)
 LONG = ("test_engine_ray", "test_resuming", "test_object_storage", "test_sequence_training", "test_object_storage_runs")
 """Files that take minutes. Begun last, one of them would have all other workers wait for it."""

@@ -13,13 +13,13 @@ from groklab.training.backend import backend
 from groklab.training.settings import OptimiserSettings, Run
 from groklab.training.state import data_of, initial_model, initial_state, take
 
-PHASES = {"initial": 0, "memorised": 250, "in between": 1750, "grokked": 2500}
+PHASES = {"initial": 0, "memorised": 250, "in between": 1750, "grokked": 4000}
 TRAINED = Run(
     task=parse_task("add:29"),
     split=SplitSettings(fraction=0.5),
     model=TransformerSettings(d_model=32, d_mlp=64),
     optimiser=OptimiserSettings(learning_rate=5e-3, weight_decay=1.5),
-    steps=2500,
+    steps=4000,
 )
 
 

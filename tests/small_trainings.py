@@ -17,7 +17,6 @@ from groklab.training.backend import Backend
 from groklab.training.state import initial_model
 from groklab.training.step import advancing, measuring
 from memory_sink import MemorySink
-from quick_compiling import few_optimisations
 
 STEPS = 200
 SIZES = (24, 20, 25, 17, 22, 19, 23, 21)
@@ -51,10 +50,7 @@ def drawing(number: int, **more: Any) -> Run:
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_once() -> Iterator[None]:
-    """Trainers of runs of one shape share what they compile; it reads nothing in which these runs differ.
-
-    And it is compiled in half the time, with few of XLA's optimisations.
-    """
+    """Trainers of runs of one shape share what they compile; it reads nothing in which these runs differ."""
 
     @cache
     def advancing_once(run: Run, task: Task) -> Any:
@@ -76,7 +72,7 @@ def compile_once() -> Iterator[None]:
         )
         return Backend(name="xla", why="shared by these tests", advance=advancing_once(shape.replace(same), task))
 
-    with pytest.MonkeyPatch.context() as patch, few_optimisations():
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer_file, "backend", shared)
         patch.setattr(trainer_file, "backend_like", lambda run, task, former: shared(run, task))
         patch.setattr(trainer_file, "measuring", cache(measuring))

@@ -26,7 +26,6 @@ from groklab.training import OptimiserSettings, Run, Schedule, afterwards, over_
 from groklab.training.afterwards import at_once
 from groklab.training.over_networks import OverNetworks
 from groklab.training.plan import check
-from quick_compiling import few_optimisations
 
 LIVE = ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "embedding_norm")
 LATER = ("key_share", "shares")
@@ -77,9 +76,9 @@ def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compile_quickly() -> Iterator[None]:
-    """Few of XLA's optimisations, and studies of one shape share what they compile."""
-    with pytest.MonkeyPatch.context() as patch, few_optimisations():
+def compile_once() -> Iterator[None]:
+    """Studies of one shape share what they compile."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "measuring", cache(trainer.measuring))
         yield
 

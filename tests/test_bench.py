@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,12 @@ from groklab.drawing import lines
 from groklab.models import TransformerSettings
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training import Run
-from quick_compiling import few_optimisations
 
 SMALL = Run(
     task=TaskSettings(modulus=7),
     split=SplitSettings(size=30),
     model=TransformerSettings(d_model=16, heads=2, d_mlp=24),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compile_in_half_the_time() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 def test_ratios_are_of_medians_and_their_interval_covers_them() -> None:

@@ -1,6 +1,6 @@
 """The tutorials: every line of code on them runs, prints what they say, and shows what they tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 
 from groklab.engines import preparing
 from groklab.measures import built_in
-from quick_compiling import few_optimisations
 from tutorials import printed_by, steps_of, without_digits
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("[0-9]*.md"))
@@ -73,12 +72,6 @@ SHOWN: dict[str, Callable[[dict[str, Any]], None]] = {
 """What the words of each tutorial say of its networks, by the names that its code defines."""
 READ = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "sum_of_squares", "trig_share")
 """All that is read of the networks that are trained on a page after the first; there everything is measured."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 def test_the_tutorials_run_in_order_and_print_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

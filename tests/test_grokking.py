@@ -1,7 +1,6 @@
 """Real training, from random weights through memorisation to grokking, and the page that shows it."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,8 @@ import pytest
 
 import groklab as gl
 from groklab.studies import Study
-from quick_compiling import few_optimisations
 
 SEEDS, STEPS = (3, 5), 2600
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 @pytest.fixture(scope="module")

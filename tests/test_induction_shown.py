@@ -1,6 +1,5 @@
 """The induction heads that are shown: found in networks that are written down as such, kept, and read again."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -17,7 +16,6 @@ from groklab.tasks import DigitsSettings, SubsequencesSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 from groklab.training.status import Status
 from kept_networks import store_networks
-from quick_compiling import few_optimisations
 from test_measures_induction import TASK, L, V, written_down
 
 CURVES = {"train_loss": (1.0,), "test_loss": (1.0,)}
@@ -30,12 +28,6 @@ def turned(model: Model) -> Model:
         for name, leaf in named_parameters(model).items()
     }
     return with_parameters(model, leaves)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The local learning coefficient of networks: against a literal loop, whatever they are measured beside, on request."""
 
-from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from groklab.studies.forum.blind_measures import BLIND, MECHANISTIC
 from groklab.tasks import Split, SplitSettings, Task, parse_task
 from groklab.training import OptimiserSettings, Run, Schedule, trainer
 from groklab.training.afterwards import program
-from quick_compiling import QUICK, few_optimisations
+from quick_compiling import QUICK
 
 SHORT = Langevin(chains=3, burn_in=2, draws=3, step_size=1e-3, pull=30.0, batch=9)
 TASK = Task.of(parse_task("add:7"))
@@ -164,8 +163,8 @@ def small(seed: int = 0, **more: Any) -> Run:
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A handful of measures, few of XLA's optimisations, and chains of a few steps."""
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of measures, and chains of a few steps."""
     taken = tuple(one for one in built_in() if one.name in FEW)
     short = learning_coefficients(SHORT)
     for module in (preparing, kept_measures):
@@ -173,8 +172,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("groklab.training.applicable.on_request", lambda: short)
     monkeypatch.setattr(kept_measures, "on_request", lambda: short)
     monkeypatch.setattr(trainer, "measuring", cache(trainer.measuring))
-    with few_optimisations():
-        yield
 
 
 @pytest.mark.usefixtures("few")

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from groklab.training.plan import planned
 from groklab.training.state import initial_model
 from groklab.training.step import advancing
 from memory_sink import MemorySink
-from quick_compiling import few_optimisations
 
 SMALL = {
     "modulus": 7,
@@ -74,12 +72,6 @@ for count in map(int, sys.argv[1:]):
     print(predicted, memory("VmHWM") - before, flush=True)
     del whole, given, state, data
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compile_in_half_the_time() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 def few() -> tuple[Measure, ...]:

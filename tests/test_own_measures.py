@@ -19,7 +19,6 @@ from groklab.report.rows import COLUMNS, columns_of
 from groklab.studies import Study
 from groklab.tasks import SplitSettings, Task, TaskSettings
 from groklab.training import Run, Schedule, trainer
-from quick_compiling import few_optimisations
 
 FEW = tuple(
     one for one in built_in() if one.name in ("train_loss", "train_accuracy", "test_accuracy", "sum_of_squares")
@@ -66,8 +65,8 @@ def few_measures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compile_quickly() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, few_optimisations():
+def compile_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "measuring", cache(trainer.measuring))
         yield
 

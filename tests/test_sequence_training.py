@@ -1,6 +1,5 @@
 """Sequence tasks in training: the loss against a slow loop, what is measured, a store and what is read off it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from groklab.training.problem_data import batch_data, seen_at
 from groklab.training.state import initial_model, take
 from groklab.training.step import measuring, objective
 from memory_sink import MemorySink
-from quick_compiling import few_optimisations
 
 
 def small(task: Any, layers: int = 1, d_mlp: int = 0, **more: Any) -> Run:
@@ -48,12 +46,6 @@ FEW = {
     "embedding_norm", "restricted_loss", "loss_by_digit", "prefix_matching", "previous_token", "copying",
 }  # fmt: skip
 """Measures of all kinds of tasks, and of each kind some of its own."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 def unlimited(run: Run) -> Run:

@@ -1,6 +1,6 @@
 """One basin or many: pairs of networks, walls between them that are known, and a tiny study from training on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from groklab.tasks import Split, SplitSettings, Task, TaskSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 from groklab.training.status import Status
 from made_up_record import made_up
-from quick_compiling import few_optimisations
 
 NAME = "forum/basins"
 MODULE = __import__("groklab.studies.forum.basins", fromlist=["SMALL"])
@@ -234,13 +233,6 @@ def small(scale: str, seed: int) -> Run:
     )
 
 
-@pytest.fixture
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
-
-
-@pytest.mark.usefixtures("compiled_fast")
 def test_from_training_to_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "setting", small)
     monkeypatch.setitem(MODULE.SMALL, "laptop", 7)

@@ -1,7 +1,7 @@
 """A small part first: steps and examples counted on curves whose fall is known, and one tiny study that is trained."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,6 @@ from groklab.studies.reading import Reading
 from groklab.tasks import SplitSettings, TaskSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 from made_up_record import Values, made_up
-from quick_compiling import few_optimisations
 
 NAME = "forum/small_part_first"
 MODULE = __import__("groklab.studies.forum.small_part_first", fromlist=["SHARES"])
@@ -208,13 +207,6 @@ def small(scale: str, seed: int) -> Run:
     )
 
 
-@pytest.fixture
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
-
-
-@pytest.mark.usefixtures("compiled_fast")
 def test_from_training_to_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "setting", small)
     monkeypatch.setitem(MODULE.FIRST_STEPS, "laptop", 200)

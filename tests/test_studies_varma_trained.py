@@ -1,7 +1,6 @@
 """The studies of Varma et al. on networks that were really trained, small ones; and their proxies of strength."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -22,7 +21,6 @@ from groklab.studies.varma._ungrokking import READS
 from groklab.studies.varma.strength_proxy import mixture
 from groklab.tasks import Split, SplitSettings, Task, TaskSettings, parse_task
 from groklab.training.settings import OptimiserSettings, Run, Schedule
-from quick_compiling import few_optimisations
 
 PROXIES = ("gen_logit", "mem_logit", "gen_lead", "mem_lead")
 MEASURES = {one.name: one for one in built_in() if one.name in PROXIES}
@@ -40,12 +38,6 @@ def small(scale: str, seed: int) -> Run:
         steps=100,
         logging=Schedule(every=50),
     )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_fast() -> Iterator[None]:
-    with few_optimisations():
-        yield
 
 
 @pytest.fixture
