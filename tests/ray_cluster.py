@@ -168,5 +168,5 @@ def until(found: Callable[[], Any], seconds: float = 120.0) -> Any:
     end = time.monotonic() + seconds
     while not (got := found()):
         assert time.monotonic() < end, "it did not come"
-        time.sleep(0.1)
+        time.sleep(0.25)
     return got
