@@ -1,7 +1,9 @@
 """One function of a network evaluated on many networks."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax
@@ -40,8 +42,9 @@ class OverNetworks:
     """A function with a leading axis of networks on every argument and every result, compiled when first called.
 
     On a CPU one network comes after the other, because the tables of one stay in its cache (the measures of several at
-    once took twice as long), and the networks are shared out among the cores. On an accelerator all are computed at
-    once. Calls return before they are done. All results of a network travel as one row of float32: to fetch forty
+    once took twice as long), and the networks are shared out among the cores: a piece for each, called from threads of
+    their own, since JAX runs what one thread calls one after the other. On an accelerator all are computed at once.
+    Calls return before they are done. All results of a network travel as one row of float32: to fetch forty
     arrays one by one took longer than some of them take to compute.
     """
 
@@ -77,10 +80,14 @@ class OverNetworks:
             return Pieces(parts=[self._whole(*arguments)], counts=[count], outline=self._outline)
         room = _room(count)
         counts = [min(room, count - first) for first in range(0, count, room)]
-        parts = [
-            self._piece(room, np.int32(place * room), np.int32(some), *arguments) for place, some in enumerate(counts)
-        ]
-        return Pieces(parts=parts, counts=counts, outline=self._outline)
+
+        def call(place: int) -> Any:
+            return self._piece(room, np.int32(place * room), np.int32(counts[place]), *arguments)
+
+        # The first one here, so that the others find it compiled.
+        parts = [call(0)]
+        others = [_thread(place).submit(call, place) for place in range(1, len(counts))]
+        return Pieces(parts=[*parts, *(other.result() for other in others)], counts=counts, outline=self._outline)
 
     def compile(self, *arguments: Any) -> None:
         """Compiles what a call with such arguments runs."""
@@ -98,6 +105,12 @@ class OverNetworks:
         if jax.default_backend() != "cpu":
             return self._whole.lower(*arguments)
         return self._piece.lower(_room(_count(arguments)), np.int32(0), np.int32(0), *arguments)
+
+
+@cache
+def _thread(place: int) -> ThreadPoolExecutor:
+    """The thread from which the piece at that place is called; it only starts it."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"piece-{place}")
 
 
 def _count(arguments: Any) -> int:
