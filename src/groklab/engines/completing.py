@@ -1,5 +1,6 @@
 """The measures that a batch lacks once its runs have ended, computed from its kept networks."""
 
+import time
 from collections.abc import Callable, Iterable
 
 from groklab.engines.standing import ended
@@ -47,13 +48,15 @@ def complete(
         if interrupted():
             raise KeyboardInterrupt
 
+    began = time.monotonic()
     steps, where = writer.kept()
     last = last_kept(steps, where)
     networks = Networks(runs=batch.runs, steps=steps, where=where, last=last, read=writer.weights)
     wanted = tuple(measure for measure in measures if measure.name in lacking)
     found = evaluate(networks, wanted, batch.runs[0].key_frequencies, between)
     values = found.values | ({} if found.key is None else {KEY_FREQUENCY.name: found.key})
-    writer.fill(steps, {name: value for name, value in values.items() if name in lacking})
+    lacked = {name: value for name, value in values.items() if name in lacking}
+    writer.fill(steps, lacked, seconds=time.monotonic() - began)
 
 
 def _variable(measure: Measure, choice: str, later: bool, *, own: bool = False, by_step: bool = True) -> Variable:

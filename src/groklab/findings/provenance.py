@@ -37,7 +37,7 @@ def run_command(record: Record, experiment: Experiment) -> str:
 
 
 def cost_rows(scale: str, record: Record) -> list[Sequence[str]]:
-    """A row a machine: scale, runs, run-steps, time, compiling, run-steps a second, machine."""
+    """A row a machine: scale, runs, run-steps, training, compiling, measuring, run-steps a second, machine."""
     sessions: dict[str, list[dict[str, Any]]] = {}
     for session in record.provenance:
         sessions.setdefault(_machine(session), []).append(session)
@@ -46,9 +46,12 @@ def cost_rows(scale: str, record: Record) -> list[Sequence[str]]:
         steps, seconds, compiling = (
             sum(session.get(name) or 0 for session in those) for name in ("run_steps", "seconds", "compiling_seconds")
         )
+        # Results that were made before this was noted do not say it.
+        measuring = [session["measuring_seconds"] for session in those if "measuring_seconds" in session]
+        later = duration(sum(measuring)) if measuring else "not noted"
         pace = f"{steps / seconds:,.0f}" if seconds else "-"
         runs = str(len(record.runs))
-        rows.append((scale, runs, f"{steps:,.0f}", duration(seconds), duration(compiling), pace, machine))
+        rows.append((scale, runs, f"{steps:,.0f}", duration(seconds), duration(compiling), later, pace, machine))
     return rows
 
 

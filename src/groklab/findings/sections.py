@@ -67,7 +67,8 @@ def finding_rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
 
 def _running(scales: Mapping[str, Shown]) -> str:
     commands = "\n".join(run_command(one.record, one.experiment) for one in scales.values())
-    head = ("scale", "runs", "run-steps", "time", "of it compiling", "run-steps a second", "machine")
+    times = ("training", "of it compiling", "measuring afterwards")
+    head = ("scale", "runs", "run-steps", *times, "run-steps a second", "machine")
     rows = [row for scale, one in scales.items() for row in cost_rows(scale, one.record)]
     note = "What it took when the results below were made; a run-step is one optimiser step of one network."
     return f"## To run it\n\n```sh\n{commands}\n```\n\n{note}\n\n{markdown(head, rows)}"

@@ -124,8 +124,10 @@ class BatchWriter(Held):
         if self._commits % COMPACTING == 0:
             self.compact()
 
-    def fill(self, logged_steps: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+    def fill(self, logged_steps: np.ndarray, values: Mapping[str, np.ndarray], seconds: float = 0.0) -> None:
         """Commits declared variables that are computed afterwards, of all runs of the batch at once, all or nothing.
+
+        `seconds` is what it took to measure them: added to the `measuring_seconds` of the last session of the `meta`.
 
         `values` have shape (run, logged, ...) for some of the steps that were logged, and are NaN at the others;
         those of a variable without steps have shape (run, ...). Raises `ValueError` for steps that were not logged
@@ -142,6 +144,10 @@ class BatchWriter(Held):
             group = subgroup(root, "measures")
             create_variables(group, variables, self._coords)
             fill_variables(group, logged_steps, variables, values)
+            meta = dict(root.attrs["meta"])
+            *before, last = meta.get("sessions", ())
+            spent = round(last.get("measuring_seconds", 0.0) + seconds, 3)
+            root.update_attributes({"meta": meta | {"sessions": [*before, last | {"measuring_seconds": spent}]}})
 
         with self._explained():
             self._transactions.commit("measured afterwards", change)
