@@ -43,6 +43,7 @@ SESSION = {
     "started": "2026-01-02T03:04:05+00:00",
     "seconds": 75.0,
     "compiling_seconds": 15.0,
+    "measuring_seconds": 5.0,
     "run_steps": 600,
     "steps_per_second": 8.0,
 }

@@ -206,7 +206,7 @@ def test_runs_that_left_early_have_values_up_to_there(tmp_path: Path) -> None:
 def test_they_are_computed_once_and_the_same_again(
     trained: gl.Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("as if killed")
 
     with monkeypatch.context() as patch:
@@ -216,11 +216,16 @@ def test_they_are_computed_once_and_the_same_again(
     killed = gl.open(tmp_path / "store")
     assert {status.state for status in killed.statuses} == {"finished"}
     assert not set(LATER) & set(killed.metrics().data_vars)
+    assert all("measuring_seconds" not in session for session in killed.provenance)
     ticks: list[gl.engines.Progress] = []
     again = gl.run(TWO, tmp_path / "store", watch=ticks.append)
     assert ticks[-1].doing == "measuring"
     assert ticks[-1].done == ticks[-1].total
     xr.testing.assert_identical(again.metrics(), trained.metrics())
+    # What it took stands with the session that went on last, once: nothing is measured where nothing is lacking.
+    took = [session.get("measuring_seconds", 0) for session in again.provenance]
+    assert took[-1] > 0
+    assert sum(map(bool, took)) == len(Reader(tmp_path / "store").manifest.batches)
     monkeypatch.setattr(completing, "evaluate", fail)
     xr.testing.assert_identical(gl.run(TWO, tmp_path / "store").metrics(), trained.metrics())
 

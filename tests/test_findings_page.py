@@ -56,7 +56,7 @@ def test_a_page_says_all_of_a_study_at_both_scales(pages: Path) -> None:
         "# fake/small\n\nA study of nothing.\n\nSource: Nobody 2020.\n",
         "groklab run fake/small --scale laptop\ngroklab run fake/small --scale paper\n",
         # Two sessions, one of each batch: 2 x 600 run-steps in 2 x 75 seconds.
-        "| laptop | 3 | 1,200 | 2:30 | 0:30 | 8 | A processor, 2 cores, device cpu |",
+        "| laptop | 3 | 1,200 | 2:30 | 0:30 | 0:10 | 8 | A processor, 2 cores, device cpu |",
         "| `fake.groks`: Networks grok \\| suddenly. | all | laptop | 1.00 [0.29, 1.00] share of networks | 3 | "
         "**reproduced** | 3 of 3 networks grok |",
         "- `fake.groks` (Nobody 2020, section 1). Measured: Share of the networks with test accuracy above 0.99. "
