@@ -58,7 +58,7 @@ def test_a_claim_with_its_findings_and_one_without(
     for words in (
         "## nothing\n",
         f"| all | {every} | 1 | - | 1 | - | - | {every - 2} |",
-        "### What held (1)",
+        "### What held, wholly or partly (1)",
         "| Networks grok \\| suddenly. ([fake.groks](#fakegroks); [fake/small](studies/fake/small.md)) | all "
         "| 1.00 [0.29, 1.00] share of networks | 3, paper | **reproduced** | 3 of 3 networks grok |",
         "| 3, laptop | **reproduced** | 3 of 3 networks grok |",

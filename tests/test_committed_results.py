@@ -189,6 +189,6 @@ def test_a_scale_that_could_not_test_a_claim_is_not_told_beside_one_that_did(
 ) -> None:
     claim = "varma.ungrokking-needs-decay"
     (tmp_path / "one.zip").write_bytes((RESULTS / "varma" / "ungrokking-paper.zip").read_bytes())
-    assert "none of these networks is one that it speaks of" in Evidence(tmp_path).claim(claim)
+    assert "no networks here are of the kind that it speaks of" in Evidence(tmp_path).claim(claim)
     assert "paper scale" not in evidence.claim(claim)
     assert "paper scale" in evidence.claim("varma.ungrokking")

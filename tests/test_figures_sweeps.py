@@ -89,7 +89,7 @@ def test_ungrokking_has_its_own_arms_and_counts_right_labels() -> None:
     record = made_up("varma/ungrokking", lambda run: {"test_accuracy": rise(300, 300)}, seeds=1)
     figure = figures.size_transition(record)  # type: ignore[arg-type]
     (wrong,) = marks(figure, "wrong labels")
-    (few,) = marks(figure, "left out, a fifth tested on")
+    (few,) = marks(figure, "left out, a fixed fifth tested")
     assert sorted(wrong.x) == pytest.approx(sorted(few.x), abs=1)
 
 

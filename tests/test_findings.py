@@ -57,9 +57,26 @@ def test_the_interval_of_a_share_is_that_of_clopper_and_pearson() -> None:
 )
 def test_a_verdict_by_interval(value: float, interval: tuple[float, float], verdict: str) -> None:
     found = by_interval(
-        LOSS, value, interval, allowed=(3, 10), contrary=(0, 2), units="nats", seeds=4, scale="laptop", sentence="s"
+        LOSS, value, interval, allowed=(3, 10), contrary=[(0, 2)], units="nats", seeds=4, scale="laptop", sentence="s"
     )
     assert found.verdict == verdict
+
+
+def test_the_contrary_may_lie_on_both_sides() -> None:
+    def verdict(low: float, high: float) -> str:
+        both = [(0.0, 2.0), (10.0, 20.0)]
+        numbers = {"units": "nats", "seeds": 4, "scale": "laptop", "sentence": "s"}
+        return by_interval(LOSS, 5.0, (low, high), allowed=(3, 8), contrary=both, **numbers).verdict  # type: ignore[arg-type]
+
+    wanted = {(2.5, 9.0): "partly", (1.5, 6.0): "not reproduced", (4.0, 11.0): "not reproduced"}
+    assert {one: verdict(*one) for one in wanted} == wanted
+    assert verdict(0.5, 1.5) == verdict(11.0, 12.0) == "contradicted"
+
+
+def test_what_chance_gives_too_is_not_partly_reproduced() -> None:
+    few, many = (np.arange(count) < 0.6 * count for count in (10, 200))
+    found = [by_seeds(GROKS, one, scale="laptop", sentence="s", chance=0.5).verdict for one in (few, many)]
+    assert found == ["not reproduced", "partly"]
 
 
 def test_no_networks_test_nothing() -> None:
@@ -67,7 +84,7 @@ def test_no_networks_test_nothing() -> None:
     assert (found.verdict, found.seeds) == ("not tested at this scale", 0)
     nan = float("nan")
     number = by_interval(LOSS, nan, (nan, nan), allowed=(3, 10), units="nats", seeds=0, scale="paper", sentence="of 0")
-    assert number.sentence == found.sentence == "none of these networks is one that it speaks of"
+    assert number.sentence == found.sentence == "no networks here are of the kind that it speaks of"
     assert untested(GROKS, scale="paper", sentence="s").verdict == "not tested at this scale"
     assert not_run(GROKS, scale="paper", sentence="s").verdict == "not run"
 

@@ -12,7 +12,7 @@ from groklab.studies.study import catalogue, papers
 from groklab.theory.claims import CLAIMS as OF_SIMULATION
 
 GROUPS: Mapping[str, tuple[Verdict, ...]] = {
-    "What held": ("reproduced", "partly"),
+    "What held, wholly or partly": ("reproduced", "partly"),
     "What did not hold": ("not reproduced",),
     "What was contradicted": ("contradicted",),
     "What is unknown": ("not tested at this scale", "not run"),

@@ -80,13 +80,15 @@ def fit_transition(
         note = f"{draws - len(drawn)} of {draws} draws have no transition in the range"
     location = from_draws(math.exp(middle), [math.exp(one) for one, _ in drawn], count, note)
     width = from_draws(_width(spread), [_width(one) for _, one in drawn], count, note)
-    said = (
-        f"half-way at {location.value:,.0f} examples, from a tenth to nine tenths within a factor of {width.value:.2f}"
-    )
-    gap = bracket[1] / bracket[0]
+    gap, sharper = bracket[1] / bracket[0], ""
     if width.value < gap:
-        said += f"; sharper than the sizes lie: between {bracket[0]:,.0f} and {bracket[1]:,.0f}"
+        sharper = f"; sharper than the sizes lie: between {bracket[0]:,.0f} and {bracket[1]:,.0f}"
         location, width = _widened(location, bracket), _widened(width, (1.0, gap))
+    interval = "" if math.isnan(location.low) else f" (95% interval {location.low:,.0f} to {location.high:,.0f})"
+    said = (
+        f"half-way at {location.value:,.0f} examples{interval}, from a tenth to nine tenths within a factor of "
+        f"{width.value:.2f}{sharper}"
+    )
     return SizeTransition(found=True, location=location, width=width, between=bracket, sentence=said)
 
 

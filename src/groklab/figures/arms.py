@@ -84,7 +84,7 @@ def _told(run: Run, by_task: bool) -> dict[str, Any]:
     found["network"] = "MLP" if isinstance(run.model, MLPSettings) else "transformer"
     flat = run.flat()
     found |= {path: value for path, value in flat.items() if path not in SEEDS and not path.startswith(FOLDED)}
-    found["start"] = "from random weights" if run.start is None else "gone on with"
+    found["start"] = "from random weights" if run.start is None else "continued"
     found["intervention"] = "" if run.intervention is None else run.intervention.name
     found["split.noise"] = "wrong labels" if run.split.noise > 0 else ""
     return found

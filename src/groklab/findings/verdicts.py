@@ -1,7 +1,8 @@
 """From measured values to a verdict, by rules that are the same for every study.
 
 - **By seeds**: a claim about single networks is reproduced when it holds for at least `MOST` of them, partly for at
-  least `HALF`. Where fewer hold, it is contradicted if the contrary holds for at least `MOST`, else not reproduced.
+  least `HALF`; where chance alone would make it hold for a share, only if the interval lies above that. Else it is
+  contradicted if the contrary holds for at least `MOST`, or not reproduced.
 - **By interval**: a claim about a number is reproduced when the 95% interval lies in the range that the claim allows,
   partly when the value does and the interval sticks out of it but not into the range of the contrary, contradicted
   when the interval lies wholly in that of the contrary, else not reproduced. So a sign that may as well be the other is
@@ -9,6 +10,7 @@
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -31,11 +33,12 @@ def by_seeds(
     sentence: str,
     contrary: Bool[np.ndarray, " seed"] | None = None,
     of: str = "networks",
+    chance: float = 0.0,
 ) -> Finding:
     """The finding of a claim that holds or does not for each network: the share that does, Clopper-Pearson interval.
 
     `contrary` says for which networks the opposite holds; nothing means that there is no opposite. `of` says what is
-    counted, where it is not networks.
+    counted, where it is not networks, `chance` for what share the claim would hold by chance alone.
     """
     from scipy.stats import binomtest
 
@@ -49,7 +52,7 @@ def by_seeds(
         verdict="reproduced"
         if share >= MOST
         else "partly"
-        if share >= HALF
+        if share >= HALF and interval.low > chance
         else "contradicted"
         if against >= MOST
         else "not reproduced",
@@ -69,13 +72,13 @@ def by_interval(
     interval: Range,
     *,
     allowed: Range,
-    contrary: Range | None = None,
+    contrary: Sequence[Range] = (),
     units: str,
     seeds: int,
     scale: str,
     sentence: str,
 ) -> Finding:
-    """The finding of a claim about a number with a 95% interval. `allowed` and `contrary` are closed ranges."""
+    """The finding of a claim about a number with a 95% interval. All ranges are closed; the contrary may be several."""
     if math.isnan(value) or math.isnan(interval[0]) or math.isnan(interval[1]):
         return untested(claim, scale=scale, sentence=sentence if seeds else _none_such())
     return Finding(
@@ -83,9 +86,9 @@ def by_interval(
         verdict="reproduced"
         if _within(interval, allowed)
         else "partly"
-        if _within((value, value), allowed) and not (contrary and _overlap(interval, contrary))
+        if _within((value, value), allowed) and not any(_overlap(interval, one) for one in contrary)
         else "contradicted"
-        if contrary is not None and _within(interval, contrary)
+        if any(_within(interval, one) for one in contrary)
         else "not reproduced",
         sentence=sentence,
         value=value,
@@ -108,7 +111,7 @@ def not_run(claim: Claim, *, scale: str, sentence: str) -> Finding:
 
 
 def _none_such(of: str = "networks") -> str:
-    return f"none of these {of} is one that it speaks of"
+    return f"no {of} here are of the kind that it speaks of"
 
 
 def _overlap(one: Range, other: Range) -> bool:

@@ -61,6 +61,16 @@ def at_equal(found: Ways, arm: str, count: str) -> float:
     return course.loss.at(step) if step <= course.last else math.nan
 
 
+def times_as_long(found: Ways, count: str) -> float:
+    """Steps, or examples, until the network has generalised, small part first over all at once; NaN for never."""
+    first, at_once = found[FIRST], found[AT_ONCE]
+    if not (math.isfinite(first.generalised) and math.isfinite(at_once.generalised)):
+        return math.nan
+    if count == "steps":
+        return first.generalised / at_once.generalised
+    return first.examples(first.generalised) / at_once.examples(at_once.generalised)
+
+
 def ratio(found: Ways) -> float:
     """Steps until the network has generalised, small part first over small part alone.
 

@@ -19,12 +19,24 @@ CLAIMS = (
         source=SOURCE,
         claim="In that model AdamW first memorises and then passes to the general weight (the post's first argument).",
         published=None,
-        how="In full batch: at some step the 100 memorising weights hold over half of the fit, at a later one the "
-        "general weight does.",
+        how="In full batch: at some step at which the fit is at least half the memorising weights hold at least 45% of "
+        "it, and at the end the weights are within a twentieth of the solution of least norm, relative to its norm.",
         criterion="At all of three strengths of the decay: 0.001, 0.01, 0.1 (partly: at two).",
-        since="Changed on 2026-11-22, after a first look, in how long is trained only: at first the runs at 0.001 and "
+        since="Changed on 2026-11-22, after a first look, in how long is trained: at first the runs at 0.001 and "
         "0.01 ended after a tenth of the decay's time, 1 / (learning rate x decay), and after one of it; now all last "
-        "five of them.",
+        "five of them. Changed on 2026-11-23, after a look: at first the memorising weights had to hold over half of "
+        "the fit and the general one later, which the argument's own course, all weights at one speed and then to the "
+        "solution of least norm, would have missed by rounding. AdamW does neither, by either rule.",
+    ),
+    Claim(
+        identifier="forum.linear-decay-in-gradient",
+        source="A question beside forum.linear-adamw-phase-change",
+        claim="The argument is right of adaptive optimisers whose decay is a part of the gradient: these memorise "
+        "first and then pass to the general weight.",
+        published=None,
+        how="The same of Adam, RMSProp and Adagrad, whose decay of 0.01 is added to the gradient before it is scaled.",
+        criterion="Of all three (partly: of two).",
+        since="Added on 2026-11-23, after a look at where these optimisers go.",
     ),
     Claim(
         identifier="forum.linear-adamw-alike",

@@ -48,7 +48,8 @@ WINDOW = 0.05
 """Share of the budget over which the spectrum is taken: the time that an alarm has to last as well."""
 EVERY: Mapping[Scale, int] = {"laptop": 10, "paper": 50}
 """Steps between two logged losses: the window has 30 of them at laptop scale, 40 at paper scale."""
-GROKKED, KINDS = "grokked", ("weight decay 0", "random labels", "too little data")
+GROKKED, LATE = "grokked", "not grokked within the budget"
+KINDS = ("weight decay 0", "random labels", "too little data")
 
 
 def analyse(record: "Record") -> Analysis:
@@ -56,7 +57,8 @@ def analyse(record: "Record") -> Analysis:
     read = Reading(record)
     energy = _energy(read)
     rows = {fraction: _leads(read, energy, fraction) for fraction in (0.1, 0.5)}
-    arms = read.arms(lambda run: control(run) or GROKKED)
+    grokked = dict(zip(read.runs, read.has_grokked.tolist(), strict=True))
+    arms = read.arms(lambda run: control(run) or (GROKKED if grokked[run] else LATE))
     return Analysis(
         findings=[_finding(read, CLAIMS[0], {row.measure: row for row in rows[0.1]})],
         tables=[*(lead_table(fraction, found) for fraction, found in rows.items()), _stands(read, energy, arms)],

@@ -24,10 +24,12 @@ CLAIMS = (
     Claim(
         identifier="forum.mirrors-early",
         source=SOURCE,
-        claim="A memorising network knows x + y = y + x, which halves what it must store.",
+        claim="A memorising network knows x + y = y + x.",
         published=None,
         how="At the step of memorisation: accuracy on test pairs whose mirror was trained on less that on the others.",
         criterion="The 95% interval of the mean over seeds lies above 0.1.",
+        since="Reworded on 2026-11-23, after a look: at first it went on 'which halves what it must store', of which "
+        "nothing is measured.",
     ),
     Claim(
         identifier="forum.mirrors-control",
@@ -77,6 +79,7 @@ def analyse(record: "Record") -> Analysis:
     stays = kept >= KEPT
     median = np.median(kept) if len(kept) else math.nan
     reached = read.last("test_accuracy")[lasting]
+    seen, gone = np.nan_to_num(np.abs(gap)).max(axis=1) > SEEN, vanishes(read, gap)
     grokking = int(np.sum(reached > 0.5))
     return Analysis(
         findings=[
@@ -85,7 +88,7 @@ def analyse(record: "Record") -> Analysis:
                 of_sum.value,
                 (of_sum.low, of_sum.high),
                 allowed=(0.1, 1),
-                contrary=(-1, 0.1),
+                contrary=[(-1, 0.1)],
                 units="difference of accuracies",
                 seeds=of_sum.count,
                 scale=read.scale,
@@ -97,7 +100,7 @@ def analyse(record: "Record") -> Analysis:
                 of_difference.value,
                 (of_difference.low, of_difference.high),
                 allowed=(-0.05, 0.05),
-                contrary=_beyond(of_difference),
+                contrary=[(-1, -0.05), (0.05, 1)],
                 units="difference of accuracies",
                 seeds=of_difference.count,
                 scale=read.scale,
@@ -111,8 +114,11 @@ def analyse(record: "Record") -> Analysis:
                 scale=read.scale,
                 sentence=f"{count_of(stays)} networks that know mirrors when they memorise and had not grokked after "
                 f"{read.lasted[lasting].max(initial=0):,.0f} steps keep at least half of the gap, median {median:.3g} "
-                f"of it ({_kept_by_share(stays, share[lasting])}); their test accuracy at the end is "
-                f"{spread_of(reached)}" + (f", {grokking} are above 0.5 and may be about to grok" if grokking else ""),
+                f"of it ({_kept_by_share(stays, share[lasting])}); of {int(np.sum(seen & lasting))} whose gap was once "
+                f"beyond {SEEN:g} {int(np.sum(seen & lasting & ~np.isnan(gone)))} end within {GONE:g}; at the end all "
+                f"have {spread_of(_late(read, gap)[lasting] / _greatest_of(gap[lasting])) or 'none'} of their greatest "
+                f"gap; their test accuracy at the end is {spread_of(reached)}"
+                + (f", {grokking} are above 0.5 and may be about to grok" if grokking else ""),
             ),
         ],
         tables=[_table(read, gap, early, share)],
@@ -178,11 +184,6 @@ def _mean(values: Float[np.ndarray, " run"]) -> Estimate:
     return bootstrap(values, statistic=np.mean)
 
 
-def _beyond(estimate: Estimate) -> tuple[float, float]:
-    """The range of the contrary on the side on which the estimate lies: both sides of the allowed one are contrary."""
-    return (0.05, 1) if estimate.value > 0 else (-1, -0.05)
-
-
 def _table(
     read: Reading,
     gap: Float[np.ndarray, "run step"],
@@ -206,7 +207,7 @@ def _table(
                 spread_of(parts[1][runs]),
                 in_words(_mean(early[runs])) if np.isfinite(early[runs]).any() else None,
                 spread_of(mirrors[runs]),
-                spread_of(np.array([_greatest(row) for row in gap[runs]])),
+                spread_of(_greatest_of(gap[runs])),
                 spread_of(late[runs]),
                 int(read.has_grokked[runs].sum()),
                 f"{int(np.sum(~np.isnan(gone[runs])))} of {int(np.sum(seen[runs]))}",
@@ -239,8 +240,9 @@ def _table(
     )
 
 
-def _greatest(row: Float[np.ndarray, " step"]) -> float:
-    return float(np.nanmax(row)) if np.isfinite(row).any() else math.nan
+def _greatest_of(gap: Float[np.ndarray, "run step"]) -> Float[np.ndarray, " run"]:
+    """The greatest gap of each run; NaN where none was measured."""
+    return np.array([np.nanmax(row) if np.isfinite(row).any() else math.nan for row in gap], dtype=float)
 
 
 def _arms(read: Reading, share: Float[np.ndarray, " run"]) -> dict[tuple[str, float], Bool[np.ndarray, " run"]]:

@@ -85,7 +85,7 @@ def analyse(record: "Record") -> Analysis:
                 effective.value,
                 (effective.low, effective.high),
                 allowed=(1, every / 4),
-                contrary=(every / 2, every),
+                contrary=[(every / 2, every)],
                 units="frequencies",
                 seeds=effective.count,
                 scale=read.scale,

@@ -84,7 +84,7 @@ def _findings(read: Reading, phases: list[Phases]) -> list[Finding]:
             share.value,
             (share.low, share.high),
             allowed=(0.9, 1),
-            contrary=(0, 0.5),
+            contrary=[(0, 0.5)],
             units="share of variance",
             seeds=share.count,
             scale=read.scale,

@@ -74,7 +74,7 @@ def analyse(record: "Record") -> Analysis:
                 more.value,
                 (more.low, more.high),
                 allowed=(np.nextafter(0, 1), 1),
-                contrary=(-1, np.nextafter(0, -1)),
+                contrary=[(-1, np.nextafter(0, -1))],
                 units="difference of shares",
                 seeds=more.count,
                 scale=read.scale,

@@ -55,7 +55,7 @@ def analyse(record: "Record") -> Analysis:
                 difference.value,
                 (difference.low, difference.high),
                 allowed=(np.nextafter(0, 1), 1),
-                contrary=(-1, np.nextafter(0, -1)),
+                contrary=[(-1, np.nextafter(0, -1))],
                 units="difference of shares",
                 seeds=difference.count,
                 scale=read.scale,

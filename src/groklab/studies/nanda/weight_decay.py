@@ -61,7 +61,7 @@ def analyse(record: "Record") -> Analysis:
             tau.value,
             (tau.low, tau.high),
             allowed=allowed,
-            contrary=contrary,
+            contrary=[contrary],
             units="Kendall's tau",
             seeds=tau.count,
             scale=read.scale,

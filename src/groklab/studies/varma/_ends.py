@@ -1,11 +1,13 @@
 """What a run is at convergence, and whether the network it started from was."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from groklab.curves import Estimate
 from groklab.findings import Claim, Finding, by_interval
-from groklab.studies.reading import Reading
+from groklab.studies.reading import Reading, count_of
 
 WINDOW = 0.25
 """Last share of a run's steps over which a value at convergence is the median: AdamW kicks converged networks."""
@@ -37,6 +39,21 @@ def within(read: Reading, name: str, begin: float, end: float | None = None) -> 
 def settled(read: Reading, name: str = "test_accuracy", tolerance: float = 0.02) -> Bool[np.ndarray, " run"]:
     """Whether a measure's median over the last quarter is that over the quarter before it, up to `tolerance`."""
     return np.abs(ends(read, name) - within(read, name, 0.5, 0.75)) <= tolerance
+
+
+def up_to(read: Reading, name: str, last: float) -> Float[np.ndarray, " run"]:
+    """A measure's median over the last quarter of each run's first `last` steps; NaN for none."""
+    values = read.curve(name)
+    masks = (read.steps >= (1 - WINDOW) * last) & (read.steps <= last) & ~np.isnan(values)
+    return np.array([np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, masks, strict=True)])
+
+
+def how_settled(read: Reading, runs: Bool[np.ndarray, " run"]) -> str:
+    """How many of some runs had settled, in a sentence: where the others would end is not known."""
+    return (
+        f"{count_of(settled(read)[runs])} continued networks had settled: the median of test accuracy over the last "
+        "quarter of their steps is that over the quarter before, up to 0.02. The others end where their steps end."
+    )
 
 
 def from_converged(read: Reading) -> Bool[np.ndarray, " run"]:
@@ -92,7 +109,7 @@ def of_number(
     read: Reading,
     *,
     allowed: tuple[float, float],
-    contrary: tuple[float, float] | None = None,
+    contrary: Sequence[tuple[float, float]] = (),
     units: str,
     sentence: str,
 ) -> Finding:

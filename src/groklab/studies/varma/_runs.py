@@ -1,4 +1,4 @@
-"""The networks of these studies: trained on the whole table, gone on with on a part of it, or begun on that part."""
+"""The networks of these studies: trained on the whole table, continued on a part of it, or begun on that part."""
 
 from collections.abc import Sequence
 from dataclasses import replace

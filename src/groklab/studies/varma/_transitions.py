@@ -1,4 +1,4 @@
-"""Where final accuracy passes one half as the training set grows, and how far one such size lies from another."""
+"""Where final accuracy passes a level as the training set grows, and how far one such size lies from another."""
 
 import math
 
@@ -24,17 +24,19 @@ def transition(
     return fit_transition(sizes(read)[known], accuracy[known], seeds(read)[known], draws=FIT_DRAWS)
 
 
-def half_way(read: Reading, accuracy: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"]) -> Estimate:
-    """The size at which the mean accuracy over seeds passes one half, linear in log size; bootstrap over seeds.
+def passage(
+    read: Reading, accuracy: Float[np.ndarray, " run"], runs: Bool[np.ndarray, " run"], level: float = 0.5
+) -> Estimate:
+    """The size at which the mean accuracy over seeds passes a level, linear in log size; bootstrap over seeds.
 
-    NaN where it is not below one half at the least size and above it at some larger one.
+    NaN where it is not below it at the least size and above it at some larger one.
     """
     chosen = np.flatnonzero(runs & ~np.isnan(accuracy))
     at, label = sizes(read), seeds(read)[chosen]
-    value = passes_half(at[chosen], accuracy[chosen])
+    value = passes(level, at[chosen], accuracy[chosen])
     several = len(np.unique(label)) > 1 and not math.isnan(value)
     draws = [chosen[draw] for draw in resampled(label, DRAWS, 0)] if several else []
-    return _estimate(value, [passes_half(at[draw], accuracy[draw]) for draw in draws], len(np.unique(label)))
+    return _estimate(value, [passes(level, at[draw], accuracy[draw]) for draw in draws], len(np.unique(label)))
 
 
 def ratio(
@@ -42,8 +44,9 @@ def ratio(
     accuracy: Float[np.ndarray, " run"],
     above: Bool[np.ndarray, " run"],
     below: Bool[np.ndarray, " run"],
+    level: float = 0.5,
 ) -> Estimate:
-    """The half-way size of the runs `above` over that of the runs `below`; bootstrap over the seeds that both have.
+    """The size at which the runs `above` pass a level over that of the runs `below`; bootstrap over the seeds of both.
 
     NaN where one of them has none in its range.
     """
@@ -53,7 +56,7 @@ def ratio(
 
     def of(runs: Int[np.ndarray, " chosen"]) -> float:
         over, under = runs[above[runs]], runs[below[runs]]
-        return passes_half(at[over], accuracy[over]) / passes_half(at[under], accuracy[under])
+        return passes(level, at[over], accuracy[over]) / passes(level, at[under], accuracy[under])
 
     value = of(chosen)
     several = len(common) > 1 and not math.isnan(value)
@@ -61,14 +64,14 @@ def ratio(
     return _estimate(value, [of(draw) for draw in draws], len(common))
 
 
-def passes_half(at: Float[np.ndarray, " run"], accuracy: Float[np.ndarray, " run"]) -> float:
-    """Where the mean accuracy first passes one half, linear in log size between neighbouring sizes; NaN for nowhere."""
+def passes(level: float, at: Float[np.ndarray, " run"], accuracy: Float[np.ndarray, " run"]) -> float:
+    """Where the mean accuracy first passes a level, linear in log size between neighbouring sizes; NaN for nowhere."""
     levels, place = np.unique(at, return_inverse=True)
     means = np.bincount(place, accuracy, len(levels)) / np.bincount(place, minlength=len(levels))
-    if not len(levels) or means[0] >= 0.5 or means.max() < 0.5:
+    if not len(levels) or means[0] >= level or means.max() < level:
         return math.nan
-    after = int((means >= 0.5).argmax())
-    share = (0.5 - means[after - 1]) / (means[after] - means[after - 1])
+    after = int((means >= level).argmax())
+    share = (level - means[after - 1]) / (means[after] - means[after - 1])
     low, high = math.log(levels[after - 1]), math.log(levels[after])
     return math.exp(low + float(share) * (high - low))
 

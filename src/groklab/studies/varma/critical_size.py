@@ -12,7 +12,7 @@ from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, count_of, in_words
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._efficiency import READS, networks
-from groklab.studies.varma._ends import RULE, ends, from_converged, mean_by_size
+from groklab.studies.varma._ends import RULE, ends, from_converged, how_settled, mean_by_size
 from groklab.studies.varma._prediction import Forecast, predict, written
 from groklab.studies.varma._runs import PART_STEPS, gone_on, network, on_all
 from groklab.studies.varma._transitions import transition
@@ -66,7 +66,7 @@ def analyse(record: "Record") -> Analysis:
     read = Reading(record)
     single = [number for number, run in enumerate(read.runs) if run.start is None and run.split.fraction is None]
     prediction = written(predict(networks(read, single)), record.path)
-    # Nothing of the networks that were gone on with has been read up to here.
+    # Nothing of the networks that were continued has been read up to here.
     accuracy, on = ends(read, "test_accuracy"), from_converged(read)
     moduli = np.array([run.table.modulus for run in read.runs])
     seen = {modulus: transition(read, accuracy, on & (moduli == modulus)) for modulus in np.unique(moduli).tolist()}
@@ -91,7 +91,8 @@ def analyse(record: "Record") -> Analysis:
             )
         ],
         remarks=[
-            f"The prediction rests on {prediction.networks} networks of one circuit ({prediction.rests_on}), {made}."
+            f"The prediction rests on {prediction.networks} networks of one circuit ({prediction.rests_on}), {made}.",
+            how_settled(read, on),
         ],
     )
 

@@ -64,7 +64,9 @@ CLAIMS = (
         published="shown as stripes",
         how="Networks that differ in the weight decay alone, of both kinds: of each seed and size, whether the one "
         "with the largest norm has a larger correct logit than the one with the least.",
-        criterion="In at least 80% of the seeds and sizes.",
+        criterion="In at least 80% of the seeds and sizes (partly: in more than the half that chance gives, by the 95% "
+        "interval).",
+        since="Changed on 2026-11-23, after a look: at first half of them was enough for partly, as chance gives.",
     ),
 )
 MEM_SIZES = {"laptop": (100, 200, 400, 700, 1000), "paper": (500, 900, 1600, 2800)}
@@ -91,6 +93,7 @@ def analyse(record: "Record") -> Analysis:
                 buys,
                 grows,
                 contrary=~grows,
+                chance=0.5,
                 scale=read.scale,
                 sentence=f"the correct logit grows with the norm in {count_of(grows)} groups of one kind, seed and "
                 "size",
@@ -114,7 +117,7 @@ def _slope(claim: Claim, read: Reading, fit: CriticalSize | None, found: list[Ne
         slope.value,
         (slope.low, slope.high),
         allowed=(-0.1, 0.1) if gen else (0, math.inf),
-        contrary=((0.1, math.inf) if slope.value > 0 else (-math.inf, -0.1)) if gen else (-math.inf, 0),
+        contrary=[(-math.inf, -0.1), (0.1, math.inf)] if gen else [(-math.inf, 0)],
         units="d log norm / d log size",
         seeds=seeds,
         scale=read.scale,

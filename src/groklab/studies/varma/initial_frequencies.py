@@ -77,7 +77,7 @@ def analyse(record: "Record") -> Analysis:
                 estimate,
                 read,
                 allowed=(0.5, 1),
-                contrary=(0, 0.5),
+                contrary=[(0, 0.5)],
                 units="share" if claim is CLAIMS[0] else "chance",
                 sentence=sentence,
             )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from groklab.record import Record
 
 SOURCE = "Varma et al. 2023, sections 4.3 and 5.3, figures 1c, 5 and 6"
+UNDER_WAY = "Put more exactly on 2026-11-22 while the runs were under way, before any of them was looked at."
 CLAIMS = (
     Claim(
         identifier="varma.semi-grokking",
@@ -37,6 +38,7 @@ CLAIMS = (
         "mirror, between 0.05 and 0.95, begun after twice the step of memorisation, on the curve up to where the "
         "network grokked; Clopper-Pearson interval.",
         criterion="The 95% interval lies above 0.05.",
+        since=UNDER_WAY,
     ),
     Claim(
         identifier="varma.semi-lasting",
@@ -46,6 +48,7 @@ CLAIMS = (
         how="Share of all networks that do not grok within their budget and have such a plateau that lasts: the "
         "accuracy after it, if any is left, is on average within 0.1 of the plateau's.",
         criterion="The 95% interval lies above 0: one network is enough.",
+        since=UNDER_WAY,
     ),
     Claim(
         identifier="varma.semi-transient",
@@ -55,6 +58,7 @@ CLAIMS = (
         how="Of the networks with such a plateau, the share of those with one that is left upwards: it ends by "
         "grokking, or the accuracy after it is on average more than 0.1 above the plateau's.",
         criterion="At least 80% of these networks; partly from half of them on.",
+        since=UNDER_WAY,
     ),
     Claim(
         identifier="varma.semi-spikes",
@@ -64,6 +68,7 @@ CLAIMS = (
         how="Of the networks with such a plateau, the share with at least two spikes of the same accuracy, of 0.1 or "
         "more, that have their peak on one.",
         criterion="At least 80% of these networks; partly from half of them on.",
+        since=UNDER_WAY,
     ),
     Claim(
         identifier="varma.semi-oscillation",
@@ -73,6 +78,7 @@ CLAIMS = (
         how="Of the networks with such a plateau, the share whose log10 train loss on the longest of them fluctuates "
         "about its trend by 0.3 to 2 decades (5th to 95th percentile).",
         criterion="At least 80% of these networks; partly from half of them on.",
+        since=UNDER_WAY,
     ),
 )
 ACCURACY = "mirror_accuracy_untrained"

@@ -10,9 +10,19 @@ from groklab.findings import Analysis, Chart, Table
 from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, in_words, spread_of
 from groklab.studies.study import Scale, experiment
-from groklab.studies.varma._ends import RULE, ends, from_converged, mean_by_size, of_number, sizes
+from groklab.studies.varma._ends import (
+    RULE,
+    ends,
+    from_converged,
+    how_settled,
+    mean_by_size,
+    of_number,
+    sizes,
+    up_to,
+    within,
+)
 from groklab.studies.varma._runs import PART_STEPS, UNGROKKING_SIZES, gone_on, on_all
-from groklab.studies.varma._transitions import half_way, ratio
+from groklab.studies.varma._transitions import passage, ratio
 from groklab.training.settings import Run
 
 if TYPE_CHECKING:
@@ -45,7 +55,7 @@ def analyse(record: "Record") -> Analysis:
     rows: list[list[str | int | float | None]] = []
     series: dict[str, list[tuple[float, float]]] = {}
     for value, runs in masks.items():
-        rows.append([value, int(runs.sum()), in_words(half_way(read, accuracy, runs))])
+        rows.append([value, int(runs.sum()), in_words(passage(read, accuracy, runs))])
         series[f"decay {value:g}"] = mean_by_size(read, runs, accuracy)
     return Analysis(
         findings=[
@@ -54,7 +64,7 @@ def analyse(record: "Record") -> Analysis:
                 shift,
                 read,
                 allowed=(0.8, 1.25),
-                contrary=(1.25, math.inf) if shift.value > 1 else (0.0, 0.8),
+                contrary=[(0.0, 0.8), (1.25, math.inf)],
                 units="ratio of sizes",
                 sentence=f"the half-way size at decay {most:g} over that at decay {least:g} is {in_words(shift)}",
             )
@@ -72,7 +82,22 @@ def analyse(record: "Record") -> Analysis:
                 log_x=True,
             )
         ],
+        remarks=[how_settled(read, sound), *_earlier(read, masks)],
     )
+
+
+def _earlier(read: Reading, masks: dict[float, np.ndarray]) -> list[str]:
+    """The shift at half the steps of each decay, and at equal steps, which are the fewest: in a sentence."""
+    if len(masks) < 2:
+        return []
+    least, most = masks[min(masks)], masks[max(masks)]
+    steps = float(read.lasted[least | most].min())
+    half = ratio(read, within(read, "test_accuracy", 0.375, 0.5), most, least)
+    equal = ratio(read, up_to(read, "test_accuracy", steps), most, least)
+    return [
+        f"Steps are inversely proportional to the decay. Read off at half of them (medians over 37.5% to 50%) the "
+        f"ratio is {in_words(half)}; after equal steps, {steps:,.0f} for every decay, it is {in_words(equal)}."
+    ]
 
 
 def _each(read: Reading, masks: dict[float, np.ndarray], accuracy: np.ndarray) -> Table:

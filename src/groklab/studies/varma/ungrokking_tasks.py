@@ -11,7 +11,7 @@ from groklab.findings import Analysis, Chart, Table, by_seeds
 from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, count_of, spread_of
 from groklab.studies.study import Scale, experiment
-from groklab.studies.varma._ends import RULE, ends, from_converged, seeds, sizes
+from groklab.studies.varma._ends import RULE, ends, from_converged, how_settled, seeds, sizes
 from groklab.studies.varma._runs import MODULUS, PART_STEPS, gone_on, on_all
 from groklab.tasks import Task
 from groklab.tasks.settings import TaskSettings
@@ -140,6 +140,7 @@ def analyse(record: "Record") -> Analysis:
                 log_x=True,
             )
         ],
+        remarks=[how_settled(read, sound)],
     )
 
 
