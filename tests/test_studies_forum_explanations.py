@@ -188,9 +188,9 @@ def test_numbers_are_those_of_pairs_of_forks() -> None:
     assert finding(analysis, "forks-noise").value == 0
     assert "in 6 of 6 networks only the fork with decay groks" in finding(analysis, "pressure-by-decay").sentence
     arms, explanations, seeds, circles = analysis.tables
-    assert [row[0] for row in explanations.rows] == ["random walk", "lottery ticket", "pressure by decay"]
-    assert str(explanations.rows[2][2]).startswith("0 of 6 grokked")
-    assert str(explanations.rows[2][4]).startswith("6 of 6 grokked; 0.5 (95% interval 0.5 to 0.5); at random 1.25")
+    assert [row[0] for row in explanations.rows] == [NO_DECAY, NO_MEMORY, DOUBLED, REMOVED]
+    assert explanations.rows[0][1:3] == ["0 of 6 grokked", "the null arm"]
+    assert explanations.rows[1][1:4] == ["6 of 6 grokked", "its control", "0.4 (95% interval 0.4 to 0.4)"]
     row = dict(zip(arms.columns, arms.rows[["unchanged", *ARMS].index(NO_MEMORY)], strict=True))
     assert row["grokked"] == 6
     assert str(row["steps from the fork to grokking, median (95%)"]).startswith("200")
@@ -228,6 +228,27 @@ def test_every_sentence_names_its_control() -> None:
     kicks = finding(analysis, "forks-no-kicks").sentence
     assert "removed 0.5 (95% interval 0.5 to 0.5), its control 0.75 (" in kicks
     assert analysis.remarks[-1].startswith("Of 6 changes of weights, the random ones among them, 2 brought")
+
+
+@pytest.mark.parametrize(
+    ("groks", "outcomes", "foretold"),
+    [
+        ({}, ["never", "sooner", "sooner", "later"], "random walk 2, lottery ticket 2, pressure by decay 4"),
+        # As the null arm, and as its control.
+        (
+            {NO_DECAY: 620, NO_MEMORY: 700},
+            ["no clear change", "no clear change", "sooner", "later"],
+            "random walk 4, lottery ticket 4, pressure by decay 2",
+        ),
+    ],
+)
+def test_each_explanation_foretells_every_change(groks: dict[str, float], outcomes: list[str], foretold: str) -> None:
+    analysis = analysed(record_of(groks))
+    (table,) = [one for one in analysis.tables if "explanations" in one.title]
+    assert [row[4] for row in table.rows] == outcomes
+    for row in table.rows:
+        assert all(str(cell).endswith("yes") == str(cell).startswith(f"{row[4]}:") for cell in row[5:])
+    assert sum(foretold in remark for remark in analysis.remarks) == 1
 
 
 def test_how_long_networks_without_decay_were_watched_is_said() -> None:

@@ -48,42 +48,72 @@ def arms_table(forks: Forks) -> Table:
     )  # fmt: skip
 
 
-EXPECTED = (
-    ("random walk", DOUBLED, "wandering until a general circuit is hit upon: sooner when one is put nearer",
-     REMOVED, "later, the walk beginning anew"),
-    ("lottery ticket", DOUBLED, "a circuit there from the start grows: sooner when it is made stronger",
-     REMOVED, "later, the ticket being lost"),
-    ("pressure by decay", NO_DECAY, "decay trades memory for the general circuit: never without it",
-     NO_MEMORY, "sooner, the way being shorter"),
-)  # fmt: skip
-"""Explanations, and what each says of two arms."""
+SOONER, LATER, ALIKE, NEVER = "sooner", "later", "no clear change", "never"
+EXPLANATIONS = ("random walk", "lottery ticket", "pressure by decay")
+EXPECTED = {
+    NO_DECAY: (ALIKE, ALIKE, NEVER),
+    NO_MEMORY: (ALIKE, ALIKE, SOONER),
+    DOUBLED: (SOONER, SOONER, SOONER),
+    REMOVED: (LATER, LATER, LATER),
+}
+"""What each explanation leads one to expect of each change, beside its control.
+
+A walk wanders until it hits upon a general circuit, a ticket is one that is there from the start and grows: both need
+no decay, and memory is not in their way. Under the pressure of decay memory is given up for the general circuit.
+"""
 
 
 def explanations_table(forks: Forks) -> Table:
-    """A row an explanation: what it leads one to expect of two arms, and what was measured, controls beside."""
-    rows: list[list[str | int | float | None]] = [
-        [
-            name,
-            *(cell for arm, words in ((one, so), (other, too)) for cell in (f"{arm}: {words}", _measured(forks, arm))),
-        ]
-        for name, one, so, other, too in EXPECTED
-    ]
+    """A row a change: what was measured, and what each explanation leads one to expect of it."""
+    rows: list[list[str | int | float | None]] = []
+    for name, expected in EXPECTED.items():
+        control = _control(forks, name)
+        found = _outcome(forks.arms[name], control)
+        own = f"{int(forks.arms[name].grokked.sum())} of {int(forks.arms[name].known.sum())} grokked"
+        rows.append(
+            [
+                name,
+                own,
+                "the null arm" if control is forks.arms[NULL] else "its control",
+                _against(forks.arms[name], control),
+                found,
+                *(words if found is None else f"{words}: {'yes' if words == found else 'no'}" for words in expected),
+            ]
+        )
     return Table(
-        title="The explanations, and what was measured",
-        columns=["explanation", "it expects", "measured of that", "it expects too", "measured of this"],
+        title="What the explanations expect, and what was measured",
+        columns=["changed", "grokked", "against", "steps over its", "so it groks", *EXPLANATIONS],
         rows=rows,
-        note="Measured: steps from the fork to grokking over those of the null arm, mean over networks (95%), and the "
-        "same of the control at random. What each explanation expects is put in our words; a random walk and a lottery "
-        "ticket expect the same of these arms, which do not tell them apart. An effect that the control has too is "
-        "no evidence for an explanation.",
+        note="Steps from the fork to grokking over those of the control at random, or of the null arm where there is "
+        "none: mean over networks. Sooner or later: the 95% interval lies on that side of 1. What each explanation "
+        "expects is put in our words, and whether it was measured so. A random walk and a lottery ticket expect the "
+        "same of these changes, which do not tell them apart: their difference lies in the first steps.",
     )
 
 
-def _measured(forks: Forks, name: str) -> str:
-    null, control = forks.arms[NULL], forks.arms.get(CONTROL.format(name))
-    own = f"{int(forks.arms[name].grokked.sum())} of {int(forks.arms[name].known.sum())} grokked; "
-    beside = "" if control is None else f"; at random {said(ratio(control, null))}"
-    return own + said(ratio(forks.arms[name], null)) + beside
+def explanations_told(forks: Forks) -> list[str]:
+    """How many of the changes each explanation foretells, in a sentence; nothing where any is not known."""
+    found = {name: _outcome(forks.arms[name], _control(forks, name)) for name in EXPECTED}
+    if None in found.values():
+        return []
+    right = [sum(EXPECTED[name][place] == found[name] for name in EXPECTED) for place in range(len(EXPLANATIONS))]
+    counts = ", ".join(f"{name} {count}" for name, count in zip(EXPLANATIONS, right, strict=True))
+    return [f"Of the {len(EXPECTED)} changes the explanations foretell, as they are put here: {counts}."]
+
+
+def _control(forks: Forks, name: str) -> Arm:
+    """What a change is compared with: its control at random, or the null arm where it has none."""
+    return forks.arms.get(CONTROL.format(name), forks.arms[NULL])
+
+
+def _outcome(arm: Arm, control: Arm) -> str | None:
+    """When an arm groks beside its control; nothing where that is not known."""
+    if control.grokked.any() and arm.known.any() and not arm.grokked.any():
+        return NEVER
+    found = ratio(arm, control)
+    if math.isnan(found.low):
+        return None
+    return SOONER if found.high < 1 else LATER if found.low > 1 else ALIKE
 
 
 def seeds_table(forks: Forks) -> Table:

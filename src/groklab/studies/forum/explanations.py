@@ -17,6 +17,7 @@ from groklab.studies.forum._fork_tables import (
     after_the_fork,
     arms_table,
     explanations_table,
+    explanations_told,
     said,
     seeds_table,
     survival_chart,
@@ -105,6 +106,7 @@ def _of_changes(forks: Forks) -> list[str]:
         remarks.append(
             f"Of {count} forks {differ} differ before the change from their reference, in what was measured."
         )
+    remarks += explanations_told(forks)
     if known:
         remarks.append(
             f"Of {len(known)} changes of weights, the random ones among them, {sooner} brought grokking forward: the "
