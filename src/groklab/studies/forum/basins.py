@@ -290,7 +290,7 @@ def _remarks(kinds: Sequence[Kind], ratio: Float[np.ndarray, "pair alignment"]) 
 
 @experiment(
     source=SOURCE,
-    laptop="60 networks at P = 23, 10 at P = 59 and 10 continued, up to 10,000 steps: about 5 minutes on two cores",
+    laptop="60 networks at P = 23, 10 at P = 59 and 10 continued, up to 10,000 steps: about 4 minutes on two cores",
     paper="60 networks at P = 31, 10 at P = 113 and 10 continued, 40,000 steps: hours on two cores",
     seeds=60,
     claims=CLAIMS,

@@ -190,7 +190,7 @@ def _median(read: Reading, curves: Float[np.ndarray, "run step"]) -> list[tuple[
 
 @experiment(
     source=SOURCE,
-    laptop="25 networks, P = 59, 6,000 steps, 1,650 kept ones sampled around: about 6 minutes on two cores",
+    laptop="25 networks, P = 59, 6,000 steps, 1,650 kept ones sampled around: about 8 minutes on two cores",
     paper="25 networks, P = 113, 40,000 steps, 4,200 kept ones sampled around: half a day on two cores",
     seeds=5,
     claims=CLAIMS,

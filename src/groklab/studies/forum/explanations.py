@@ -255,7 +255,7 @@ def _circles_table(rounds: "xarray.Dataset", runs: Sequence[Run]) -> Table:
 
 @experiment(
     source=SOURCE,
-    laptop="72 networks, P = 59, up to 8,000 steps: about 4 minutes on two cores",
+    laptop="72 networks, P = 59, up to 8,000 steps: about 7 minutes on two cores",
     paper="72 networks, P = 113, up to 40,000 steps: 4 hours on two cores",
     seeds=8,
     claims=CLAIMS,

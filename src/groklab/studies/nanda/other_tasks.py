@@ -177,7 +177,7 @@ def limited(run: Run, scale: Scale, task: str) -> Run:
 
 @experiment(
     source="Nanda et al. 2023, appendix E",
-    laptop="30 networks, 4,000 to 10,000 steps: about 9 minutes on two cores",
+    laptop="30 networks, 4,000 to 10,000 steps: about 12 minutes on two cores",
     paper="30 networks, up to 230,000 steps: days on a GPU",
     seeds=5,
     claims=CLAIMS,

@@ -144,7 +144,7 @@ def _table(forecasts: list[Forecast], seen: Seen) -> Table:
 
 @experiment(
     source=SOURCE,
-    laptop="180 networks, P = 43, 59 and 79, 6,000 to 12,000 steps: about 15 minutes on two cores",
+    laptop="180 networks, P = 43, 59 and 79, 6,000 to 12,000 steps: about 22 minutes on two cores",
     paper="180 networks, P = 89, 113 and 139, 30,000 to 60,000 steps: days on two cores, half a day on a GPU",
     seeds=3,
     claims=CLAIMS,

@@ -216,7 +216,7 @@ def _spread(found: list[Network]) -> list[str]:
 
 @experiment(
     source=SOURCE,
-    laptop="135 networks, P = 59, 6,000 to 18,000 steps: about 12 minutes on two cores",
+    laptop="135 networks, P = 59, 6,000 to 18,000 steps: about 16 minutes on two cores",
     paper="120 networks, P = 113, 13,000 to 80,000 steps: days on two cores, hours on a GPU",
     seeds=5,
     claims=CLAIMS,

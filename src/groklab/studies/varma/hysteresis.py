@@ -158,7 +158,7 @@ def _remarks(
 
 @experiment(
     source=SOURCE,
-    laptop="115 networks, P = 59, 12,000 and 30,000 steps: about 15 minutes on two cores",
+    laptop="115 networks, P = 59, 12,000 and 30,000 steps: about 25 minutes on two cores",
     paper="65 networks, P = 113, 40,000 and 200,000 steps: days on two cores, half a day on a GPU",
     seeds=5,
     claims=CLAIMS,

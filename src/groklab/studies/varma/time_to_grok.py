@@ -139,7 +139,7 @@ def _finite(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
 
 @experiment(
     source=SOURCE,
-    laptop="50 networks, P = 59, up to 50,000 steps: 10 minutes or more, 25 at most on two cores",
+    laptop="50 networks, P = 59, up to 50,000 steps: about 15 minutes on two cores",
     paper="40 networks, P = 113, up to 400,000 steps: days on two cores, half a day on a GPU",
     seeds=5,
     claims=CLAIMS,

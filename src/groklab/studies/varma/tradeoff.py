@@ -304,7 +304,7 @@ def _charts(
 
 @experiment(
     source=SOURCE,
-    laptop="95 networks, P = 59, 12,000 and 16,000 steps: about 10 minutes on two cores",
+    laptop="95 networks, P = 59, 12,000 and 16,000 steps: about 15 minutes on two cores",
     paper="85 networks, P = 113, 40,000 and 55,000 steps: a day on two cores, hours on a GPU",
     seeds=5,
     claims=CLAIMS,
