@@ -272,7 +272,7 @@ def _chart(read: Reading, courses: list[_Course]) -> Chart:
 
 @experiment(
     source=SOURCE,
-    laptop="48 networks, P = 59, up to 200,000 steps: at most an hour and a quarter on two cores",
+    laptop="48 networks, P = 59, up to 200,000 steps: about an hour and a half on two cores",
     paper="160 networks, P = 113, up to 2,000,000 steps: days on a GPU",
     seeds=8,
     claims=CLAIMS,
