@@ -194,6 +194,19 @@ def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
     assert finding(found, "ungrokking-wrong-labels").value == pytest.approx(np.mean(wrong), abs=1e-3)
 
 
+def test_without_decay_only_sizes_at_which_networks_fall_with_it_count() -> None:
+    def values(run: Run) -> Values:
+        if run.start is None or run.optimiser.weight_decay:
+            return ungrokked(run)
+        # Where they stay with decay too they may be lost: that says nothing. One seed loses one that falls with it.
+        lost = train_size(run) > 1000 or (run.seed == 2 and train_size(run) < 100)
+        return {"test_accuracy": 0.3 if lost else 0.95}
+
+    found = finding(analysed(made_up("varma/ungrokking", values), "varma/ungrokking"), "ungrokking-needs-decay")
+    assert (found.verdict, found.value, found.seeds) == ("partly", pytest.approx(2 / 3), 3)
+    assert "8 of 9 keep a test accuracy above 0.9 without, all of them in 2 of 3 seeds" in found.sentence
+
+
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "reproduced"), (1.5, "contradicted")])
 def test_decay_moves_the_transition_or_does_not(factor: float, verdict: str) -> None:
     def values(run: Run) -> Values:
@@ -212,6 +225,18 @@ def test_hysteresis_is_the_ratio_of_the_two_transitions() -> None:
     found = analysed(made_up("varma/hysteresis", values), "varma/hysteresis")
     assert finding(found, "hysteresis").value == pytest.approx(2.5, rel=0.02)
     assert [one.verdict for one in found.findings] == ["reproduced", "reproduced"]
+
+
+def test_the_papers_factor_is_read_off_at_its_own_accuracy() -> None:
+    def values(run: Run) -> Values:
+        half, width = (300.0, 3.0) if run.start else (750.0, 1.5)
+        return {"test_accuracy": rise(train_size(run), half, width)}
+
+    found = analysed(made_up("varma/hysteresis", values), "varma/hysteresis")
+    # A logistic function is at 0.7 where its argument is log(7 / 3), and at nine tenths at log 9.
+    later = math.log(7 / 3) / math.log(81)
+    assert finding(found, "hysteresis").value == pytest.approx(2.5, rel=0.04)
+    assert finding(found, "hysteresis-factor").value == pytest.approx(2.5 * (1.5 / 3) ** later, rel=0.04)
 
 
 def test_the_loop_says_its_budgets_and_which_starts_are_mixed() -> None:
@@ -255,7 +280,7 @@ def test_tasks_count_by_operation() -> None:
         if run.task.operation == "cubic":
             return {"test_accuracy": 0.01}
         share = train_size(run) / Task.of(run.task).pairs
-        late = 2 if run.task.operation == "compose" and run.optimiser.weight_decay < 1 else 1
+        late = 2 if run.task.operation == "compose" and run.optimiser.weight_decay > 2 else 1
         return {"test_accuracy": rise(share, 0.1 * late)}
 
     found = analysed(made_up("varma/ungrokking_tasks", values, seeds=1), "varma/ungrokking_tasks")
