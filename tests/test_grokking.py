@@ -3,11 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import groklab as gl
+from groklab.models import Inputs, answer_logits
 from groklab.studies import Study
+from groklab.tasks import Split
+from groklab.theory import scale
 
 SEEDS, STEPS = (3, 5), 2600
 
@@ -51,6 +55,25 @@ def test_weights_shrink_and_spectra_sharpen_while_it_generalises(record: gl.Reco
         before, after = metrics.sel(step=row["memorised"]), metrics.sel(step=STEPS)
         assert float(after["sum_of_squares"]) < 0.6 * float(before["sum_of_squares"])
         assert float(after["gini_neuron_logit"]) > float(before["gini_neuron_logit"]) + 0.3
+
+
+def test_larger_logits_lower_the_loss_of_networks_that_are_right(record: gl.Record) -> None:
+    """Theorem D.1 of Varma et al. 2023 on a trained network that has memorised, and where it generalises."""
+    task = record.task(0)
+    inputs = Inputs(jnp.asarray(task.a), jnp.asarray(task.b), task.template)
+    train = Split.of(task, record.runs[0].split, record.runs[0].data_seed).train_mask
+    kept = np.array(record.steps(0))
+    memorised = int(kept[kept >= 2 * record.table()[0]["memorised"]][0])
+    premises: list[bool] = []
+    for step in (memorised, int(kept[-1])):
+        logits = np.asarray(answer_logits(record.model(0, step), inputs), float)
+        found = scale(logits[train], task.answers[train], [1.0, 1.001, 1.5, 4.0])
+        assert found.premise
+        assert found.lower.tolist() == [False, True, True, True]
+        assert (np.diff(found.losses) < 0).all()
+        premises.append(scale(logits[~train], task.answers[~train], [1.0]).premise)
+    # Of the pairs that it was not trained on the memoriser is wrong: there the theorem has nothing to say.
+    assert not premises[0]
 
 
 def test_the_page_of_a_grokked_record(record: gl.Record, tmp_path: Path) -> None:

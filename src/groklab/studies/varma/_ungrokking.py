@@ -251,10 +251,17 @@ def right_labels(run: Run) -> int:
     return round((run.split.size or 0) * (1 - run.split.noise))
 
 
-def _fallen(read: Reading, runs: Int[np.ndarray, " run"]) -> Float[np.ndarray, " run"]:
-    """The first logged step with a test accuracy below one half; NaN for never."""
-    below = read.curve("test_accuracy")[runs] < HALF
+def _fallen(read: Reading, runs: Int[np.ndarray, " run"], name: str = "test_accuracy") -> Float[np.ndarray, " run"]:
+    """The first logged step with an accuracy below one half; NaN for never."""
+    below = read.curve(name)[runs] < HALF
     return np.where(below.any(axis=1), read.steps[below.argmax(axis=1)], np.nan)
+
+
+def _fell(read: Reading, runs: Int[np.ndarray, " run"], name: str) -> str | None:
+    """The median step at which an accuracy falls below one half, and in how many networks it does."""
+    fallen = _fallen(read, runs, name)
+    fell = fallen[~np.isnan(fallen)]
+    return f"{np.median(fell):,.0f} ({len(fell)})" if len(fell) else None
 
 
 def _table(read: Reading, name: str, runs: Int[np.ndarray, " run"]) -> Table:
@@ -273,6 +280,7 @@ def _table(read: Reading, name: str, runs: Int[np.ndarray, " run"]) -> Table:
                 *(spread_of(values[measure][here]) for measure in measures),
                 int(np.sum(~np.isnan(fallen))),
                 median_of(fallen),
+                *(_fell(read, here, which) for which in measures[1:3]),
                 int(still[here].sum()),
             ]
         )
@@ -280,11 +288,12 @@ def _table(read: Reading, name: str, runs: Int[np.ndarray, " run"]) -> Table:
         title=f"At convergence: {name}",
         columns=[
             "right pairs", "networks", "test accuracy", "mirror kept", "mirror dropped", "train accuracy",
-            "fell below 0.5", "median step of that", "settled",
+            "fell below 0.5", "median step of that", "where the mirror is kept", "where it is dropped", "settled",
         ],
         rows=rows,
-        note="Mean (least to largest). Settled: the median of test accuracy over the last quarter of the steps is "
-        "that over the quarter before, up to 0.02.",
+        note="Mean (least to largest). Median steps are those of the networks that fell; for both kinds of dropped "
+        "pairs beside how many fell on them. Settled: the median of test accuracy over the last quarter of the steps "
+        "is that over the quarter before, up to 0.02.",
     )  # fmt: skip
 
 
