@@ -83,7 +83,7 @@ def demo(
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Train five networks until they grok, and write the page that shows it: two minutes on two cores."""
+    """Train five networks until they grok, and write the page that shows it: under a minute on two cores."""
     from groklab import cli_tables, cli_train
 
     record, trained = cli_train.train(cli_train.study_of("nanda/mainline"), out, context.obj)
@@ -124,7 +124,10 @@ def run(
         ),
     ],
     scale: Annotated[
-        str, typer.Option("--scale", help="`laptop`: minutes on two cores; `paper`: the published setting.")
+        str,
+        typer.Option(
+            "--scale", help="`laptop`: minutes on two cores, an hour or more for a few; `paper`: as published."
+        ),
     ] = "laptop",
     out: Annotated[
         Place | None,

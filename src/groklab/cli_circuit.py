@@ -77,7 +77,7 @@ def _of_file(path: Path, task: str | None) -> "Circuit":
     except OSError as error:
         raise Mistake(f"cannot read {path}: {error.strerror or error}; give a file that you may read") from error
     if not there:
-        raise Mistake(f"there is no weights file {path}")
+        raise Mistake(f"there is no weights file {path}; give one that ends in .safetensors, .pt or .pth")
     wanted = None if task is None else Task.of(parse_task(task))
     from groklab.models.weight_files import load_weights, task_in
 
