@@ -55,9 +55,11 @@ NANDA = {
     "appendix D: 2 layers grok to some degree, with slingshots": "depth-groks depth-slingshots",
     "appendix D: low precision causes slingshots; they are not needed": "slingshots-precision slingshots-not-needed",
     "thread: across architectures": "architecture-groks architecture-same-algorithm architecture-sparse",
-    "appendix E: 5-digit addition": "digits-phase-change digits-limited-groks digits-one-by-one",
-    "appendix E: repeated subsequences": "subsequences-phase-change subsequences-limited-groks subsequences-induction",
-    "appendix E: skip trigrams": "trigrams-phase-change trigrams-limited-groks",
+    "appendix E: 5-digit addition": "digits-phase-change digits-limited-groks digits-one-by-one "
+    "digits-limited-phase-change",
+    "appendix E: repeated subsequences": "subsequences-phase-change subsequences-limited-groks subsequences-induction "
+    "subsequences-limited-phase-change",
+    "appendix E: skip trigrams": "trigrams-phase-change trigrams-limited-groks trigrams-limited-phase-change",
 }
 VARMA = {
     "theorem D.1": "scaling",
@@ -90,10 +92,10 @@ VARMA = {
 }
 FORUM = {
     "101 weights: SGD straight to the least norm": "linear-sgd-straight",
-    "101 weights: AdamW's phase change (first version)": "linear-adamw-phase-change",
+    "101 weights: AdamW's phase change (first version)": "linear-adamw-phase-change linear-decay-in-gradient",
     "101 weights: no phase change in full batch (correction)": "linear-adamw-alike",
     "101 weights: batches of 10, never groks": "linear-batches",
-    "a reader: grok a small part first": "small-part-first small-part-sooner",
+    "a reader: grok a small part first": "small-part-first small-part-soon small-part-sooner",
     "the author: no single basin": "basins-different basins-same",
     "a memoriser may use x + y = y + x": "mirrors-early mirrors-control mirrors-stay",
     "random walk, lottery ticket, pressure by decay": "pressure-by-decay memory-removed frequencies-amplified "

@@ -24,7 +24,8 @@ HEADS = ("0.0", "0.1", "1.0", "1.1")
 VERDICTS = {
     "digits-phase-change": 0, "digits-limited-groks": 1, "digits-one-by-one": 2, "subsequences-phase-change": 3,
     "subsequences-limited-groks": 4, "subsequences-induction": 5, "trigrams-phase-change": 6,
-    "trigrams-limited-groks": 7,
+    "trigrams-limited-groks": 7, "digits-limited-phase-change": 8, "subsequences-limited-phase-change": 9,
+    "trigrams-limited-phase-change": 10,
 }  # fmt: skip
 
 
@@ -215,9 +216,8 @@ def test_what_did_not_fall_within_the_budget_is_neither_shown_nor_contradicted()
         return {"train_loss": falling(200), "test_loss": 3.0 + 0.1 * np.sin(STEPS)}
 
     found = analysed(record_of(values))
-    assert {one.verdict for one in found.findings if one.claim.identifier.endswith(("change", "groks"))} == {
-        "not reproduced"
-    }
+    of_test_losses = [name for name in VERDICTS if name.endswith(("change", "groks")) and "limited-phase" not in name]
+    assert {found.findings[VERDICTS[name]].verdict for name in of_test_losses} == {"not reproduced"}
     assert "the test loss in none within the budget" in found.findings[1].sentence
     induction_heads = found.findings[VERDICTS["subsequences-induction"]]
     assert induction_heads.verdict == "not reproduced"
@@ -318,6 +318,16 @@ def test_without_networks_nothing_is_tested() -> None:
     record = record_of()
     record.statuses = tuple(Status(state="diverged", step=20, sentence="diverged") for _ in record.statuses)
     assert {one.verdict for one in analysed(record).findings} == {"not tested at this scale"}
+
+
+@pytest.mark.parametrize(("width", "wanted"), [(10.0, "reproduced"), (200.0, "contradicted")])
+def test_a_limited_training_set_may_be_learnt_at_once_or_slowly(width: float, wanted: str) -> None:
+    def values(run: Run) -> Values:
+        found = dict(published(run))
+        # The test loss has no say here.
+        return found | {"train_loss": falling(450, width), "test_loss": falling(450)} if limited(run) else found
+
+    assert verdict(record_of(values), "digits-limited-phase-change") == wanted
 
 
 def test_unmeasured_heads_and_digits_are_not_tested() -> None:

@@ -144,7 +144,8 @@ class BatchWriter(Held):
             group = subgroup(root, "measures")
             create_variables(group, variables, self._coords)
             fill_variables(group, logged_steps, variables, values)
-            meta: dict[str, Any] = root.attrs.asdict()["meta"]
+            attributes: dict[str, Any] = root.attrs.asdict()
+            meta = attributes["meta"]
             *before, last = meta["sessions"]
             spent = round(last.get("measuring_seconds", 0.0) + seconds, 3)
             root.update_attributes({"meta": meta | {"sessions": [*before, last | {"measuring_seconds": spent}]}})

@@ -48,7 +48,7 @@ def curve_of(read: Reading, name: str, run: int) -> Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseChange:
-    """How suddenly a run's test loss falls."""
+    """How suddenly a loss of a run falls."""
 
     falls: bool
     """Whether it falls at all within the budget."""
@@ -76,9 +76,9 @@ class PhaseChange:
         return self.falls and not (self.level if self.sudden else self.nats <= self.tenth)
 
 
-def phase_change(read: Reading, run: int) -> PhaseChange:
-    """How suddenly a run's test loss falls, from its first value to its last level."""
-    test, train = curve_of(read, "test_loss", run), curve_of(read, "train_loss", run)
+def phase_change(read: Reading, run: int, loss: str = "test_loss") -> PhaseChange:
+    """How suddenly a run's test loss falls, or its train loss, from its first value to its last level."""
+    test, train = curve_of(read, loss, run), curve_of(read, "train_loss", run)
     if not (len(test) and len(train)):
         return PhaseChange(falls=False, sudden=False, level=True, nats=math.nan, tenth=math.nan)
     span = WITHIN * float(test.steps[-1] - test.steps[0])
@@ -87,13 +87,13 @@ def phase_change(read: Reading, run: int) -> PhaseChange:
         return PhaseChange(falls=False, sudden=False, level=True, nats=math.nan, tenth=span)
     level = _level(test, train, fall, span)
     return PhaseChange(
-        falls=True, sudden=level is not None, level=level is not False, nats=_in_nats(read, run), tenth=span
+        falls=True, sudden=level is not None, level=level is not False, nats=_in_nats(read, run, loss), tenth=span
     )
 
 
-def _in_nats(read: Reading, run: int) -> float:
-    """Steps in which a test loss goes from 90% to 10% of its way in nats, from its first value to its last level."""
-    curve = Curve.of(read.steps, read.curve("test_loss")[run], "linear").smoothed(SMOOTHING)
+def _in_nats(read: Reading, run: int, loss: str) -> float:
+    """Steps in which a loss goes from 90% to 10% of its way in nats, from its first value to its last level."""
+    curve = Curve.of(read.steps, read.curve(loss)[run], "linear").smoothed(SMOOTHING)
     begin, end = float(curve.values[0]), curve.stretch(0.9, 1)
     first, last = (passage(curve, start=begin, end=end, fraction=part) for part in (0.1, 0.9))
     return math.nan if first is None or last is None else last.step - first.step

@@ -68,6 +68,16 @@ def _finding(read: Reading, claim: Claim, arms: Arms) -> Finding:
         )
         slow = np.array([one.contrary for one in changes], dtype=bool)
         return by_seeds(claim, holds, contrary=slow, scale=read.scale, sentence=sentence)
+    if what == "limited-phase-change":
+        changes = [phase_change(read, run, "train_loss") for run in arms[task, LIMITED]]
+        holds = np.array([one.holds for one in changes], dtype=bool)
+        sentence = (
+            f"in {count_of(holds)} networks with limited data the train loss falls by half of its way in log within a "
+            f"tenth of training; from 90% to 10% of its way in nats it takes {_spread([one.nats for one in changes])}, "
+            f"a tenth of training being {_spread([one.tenth for one in changes])}"
+        )
+        slow = np.array([one.contrary for one in changes], dtype=bool)
+        return by_seeds(claim, holds, contrary=slow, scale=read.scale, sentence=sentence)
     if what == "limited-groks":
         found = [grokking(read, run) for run in arms[task, LIMITED]]
         holds = np.array([one.groks for one in found], dtype=bool)
