@@ -180,7 +180,7 @@ def test_a_run_may_ask_for_it(tmp_path: Path) -> None:
     record = gl.run(Study(name="forum/blind_measures", scale="laptop", runs=runs), tmp_path / "store")
     found = record.analysis()
     assert [one.verdict for one in found.findings] == ["not tested at this scale"]
-    assert [row[:2] for row in found.tables[2].rows] == [["grokked", 3]]
+    assert [row[:2] for row in found.tables[2].rows] == [["not grokked within the budget", 3]]
     metrics = record.metrics()
     assert metrics["learning_coefficient"].isel(run=0).isnull().all()
     taken = metrics["learning_coefficient"].isel(run=[1, 2])
