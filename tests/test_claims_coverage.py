@@ -71,6 +71,7 @@ VARMA = {
     "P2, figures 1b, 4a, 7: ungrokking, a sharp transition": "ungrokking ungrokking-sharp",
     "P2: train accuracy stays 1": "ungrokking-train-stays",
     "P2: wants weight decay, and right labels": "ungrokking-needs-decay ungrokking-wrong-labels",
+    "the rule by which these studies say where a network ends": "ungrokking-rule",
     "P3, figure 4b: the curves of several decays coincide": "decay-independent",
     "P4, figures 1c, 5: semi-grokking, for a time or for good": "semi-grokking semi-lasting semi-transient",
     "P4: accuracy spikes, train loss in a band": "semi-spikes semi-oscillation",
@@ -84,7 +85,8 @@ VARMA = {
     "section 7: super-exponential time to grok": "time-rises time-super-exponential",
     "appendix B: key frequencies typically the largest at random": "frequencies-largest frequencies-larger "
     "frequencies-larger-output",
-    "appendix B: the proxies' flaws": "strength-mem-negative proxy-flaw proxy-leads",
+    "appendix B: the proxies' flaws": "strength-mem-negative proxy-flaw proxy-leads proxy-mixtures "
+    "proxy-mixtures-error",
     "reviewers: D_crit from efficiencies": "critical-size-margin critical-size-logit critical-size-intervals",
     "reviewers: pairs trained on before and left out": "ungrokking-memory",
     "reviewers: Mem the more efficient at small D": "critical-size-margin",

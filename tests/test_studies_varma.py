@@ -3,17 +3,23 @@
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from fake_record import FakeRecord
 from groklab.findings import Analysis, Finding
 from groklab.studies import catalogue, find
 from groklab.studies.reading import Reading
 from groklab.studies.varma import _prediction, critical_size
 from groklab.studies.varma._ends import ends, from_converged, settled
+from groklab.studies.varma._mixtures import GENS, MEMS, PROXIES, SHARES, UNITS
+from groklab.studies.varma._runs import UNGROKKING_SIZES, middle
 from groklab.studies.varma.initial_frequencies import among_largest, chance_larger
 from groklab.tasks import Split, Task
 from groklab.training.settings import Run
@@ -31,6 +37,18 @@ def analysed(record: object, name: str) -> Analysis:
 def finding(analysis: Analysis, end: str) -> Finding:
     (found,) = [one for one in analysis.findings if one.claim.identifier == f"varma.{end}"]
     return found
+
+
+def record_of(name: str, values: Callable[[Run], Values], **more: Any) -> FakeRecord:
+    """A record made up, with what its study computes of its networks together."""
+    record = made_up(name, values, **more)
+    if name == "varma/strength_proxy":
+        axes = {"mem": MEMS, "gen": GENS, "unit": UNITS, "share": SHARES, "proxy": PROXIES}
+        ones = np.ones((len(record.runs), *map(len, axes.values())))
+        record.together = xr.Dataset(
+            {"strength": (("run", *axes), ones)}, {name: list(axis) for name, axis in axes.items()}
+        )
+    return record
 
 
 def plain(run: Run) -> Values:
@@ -61,7 +79,7 @@ def plain(run: Run) -> Values:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_claim_comes_back_once_with_tables_and_charts_in_order(name: str) -> None:
-    found = analysed(made_up(name, plain, seeds=2), name)
+    found = analysed(record_of(name, plain, seeds=2), name)
     assert [one.claim for one in found.findings] == list(find(name).claims)
     assert all(one.sentence and one.scale == "laptop" for one in found.findings)
     assert found.tables
@@ -91,7 +109,7 @@ def test_a_record_in_which_nothing_was_learnt_says_so(name: str) -> None:
             **frequencies,
         }
 
-    found = analysed(made_up(name, nothing, seeds=1), name)
+    found = analysed(record_of(name, nothing, seeds=1), name)
     assert [one.claim for one in found.findings] == list(find(name).claims)
     assert "reproduced" not in {one.verdict for one in found.findings}
 
@@ -185,6 +203,7 @@ def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
         "ungrokking-mirrors-help": "reproduced",
         "ungrokking-memory": "reproduced",
         "ungrokking-wrong-labels": "contradicted",
+        "ungrokking-rule": "reproduced",
     }
     assert finding(found, "ungrokking-sharp").value == pytest.approx(2.0, rel=0.02)
     assert "half-way at 300 " in finding(found, "ungrokking-sharp").sentence
@@ -192,6 +211,54 @@ def test_ungrokking_tells_transition_mirrors_memory_and_labels_apart() -> None:
     levels = [(rise(size, 450.0), rise(size, 300.0)) for size in (60, 130, 280, 600, 1290)]
     wrong = [one - other for one, other in levels if 0.05 < one < 0.95 or 0.05 < other < 0.95]
     assert finding(found, "ungrokking-wrong-labels").value == pytest.approx(np.mean(wrong), abs=1e-3)
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0.02, "reproduced"), (0.1, "contradicted"), (None, "contradicted")])
+def test_a_learning_rate_that_falls_ends_where_the_rule_says_or_elsewhere(more: float | None, verdict: str) -> None:
+    """Higher by so much, or by 0.1 at one size and lower by it at another: that does not cancel."""
+
+    def gap(size: int) -> float:
+        return more if more is not None else {190: 0.1, 280: -0.1}.get(size, 0.1)
+
+    def values(run: Run) -> Values:
+        size = train_size(run)
+        level = {130: 0.02, 190: 0.3, 280: 0.5, 410: 0.7}.get(size, 1.0)
+        # At 280 pairs still falling, by 0.05 over each quarter; the last step is one of a kick.
+        drift = (0.175 - 0.2 * STEPS / STEPS[-1]) * (size == 280)
+        kicked = np.where(STEPS[-1] == STEPS, level - 0.2, level + drift)
+        cooled = run.optimiser.cooldown > 0
+        return {"test_accuracy": level + gap(size) * (0.05 < level < 0.95) if cooled else kicked}
+
+    found = analysed(made_up("varma/ungrokking", values), "varma/ungrokking")
+    rule = finding(found, "ungrokking-rule")
+    assert (rule.verdict, rule.value, rule.seeds) == (verdict, pytest.approx(abs(more or 0.1), abs=1e-3), 3)
+    assert "the accuracy of 9 networks" in rule.sentence
+    assert "of the 6 of them that had settled" in rule.sentence
+    assert "the last step of 9 of 9 was more than 0.05 away" in rule.sentence
+    (table,) = [one for one in found.tables if one.title.startswith("Convergence by the rule")]
+    assert [row[0] for row in table.rows] == [130, 190, 280, 410, 600]
+    assert table.rows[3][2:4] == ["0.7 (0.7 to 0.7)", "0.5 (0.5 to 0.5)"]
+    assert not any("falls at the end" in one.title for one in found.tables if one is not table)
+
+
+def test_without_networks_with_a_falling_rate_there_is_no_table_of_them() -> None:
+    record = made_up("varma/ungrokking", ungrokked)
+    kept = [number for number, run in enumerate(record.runs) if not run.optimiser.cooldown]  # type: ignore[attr-defined]
+    record = dataclasses.replace(
+        record,
+        dataset=record.dataset.isel(run=kept),
+        runs=tuple(record.runs[number] for number in kept),
+        statuses=tuple(record.statuses[number] for number in kept),
+    )
+    found = analysed(record, "varma/ungrokking")
+    assert finding(found, "ungrokking-rule").verdict == "not tested at this scale"
+    assert not any(one.title.startswith("Convergence by the rule") for one in found.tables)
+
+
+def test_the_middle_sizes() -> None:
+    assert middle(UNGROKKING_SIZES["laptop"]) == (130, 190, 280, 410, 600)
+    assert middle(UNGROKKING_SIZES["paper"]) == (488, 610, 763, 955, 1194)
+    assert middle((1, 2, 3)) == (1, 2, 3)
 
 
 def test_without_decay_only_sizes_at_which_networks_fall_with_it_count() -> None:

@@ -18,7 +18,6 @@ from groklab.studies.varma import _runs
 from groklab.studies.varma._efficiency import READS as EFFICIENCY_READS
 from groklab.studies.varma._prediction import FILE
 from groklab.studies.varma._ungrokking import READS
-from groklab.studies.varma.strength_proxy import mixture
 from groklab.tasks import Split, SplitSettings, Task, TaskSettings, parse_task
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 
@@ -127,7 +126,9 @@ def test_mixtures_of_known_weights_are_read_right_by_leads_and_wrong_by_projecti
     assert alone[0]["mem_lead"] == pytest.approx(0, abs=1e-4)
     for weights in ((1.0, 0.0), (0.6, 0.4), (0.3, 0.7), (0.0, 1.0)):
         seen = proxies(weights[0] * gen + weights[1] * mem, split)
-        assert seen == pytest.approx(mixture(weights, alone[0], alone[1]), abs=1e-3)
+        # Each proxy is linear in the logits.
+        linear = {name: weights[0] * alone[0][name] + weights[1] * alone[1][name] for name in PROXIES}
+        assert seen == pytest.approx(linear, abs=1e-3)
         by_leads = seen["gen_lead"] - weights[0] * alone[0]["gen_lead"]
         by_projection = seen["gen_logit"] - weights[0] * alone[0]["gen_logit"]
         # What Mem adds to the strength of Gen: a share of what it has learnt by projection, far less by leads.

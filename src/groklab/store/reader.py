@@ -141,10 +141,6 @@ class Reader:
         found = self._read_all(lambda root: read_saved(root, arrays=False))
         return dict(zip(self.manifest.batches, found, strict=True))
 
-    def batch_of(self, run: int) -> str:
-        """The batch a run is in. Raises `Mistake` for a run that is not there."""
-        return self._place(run)[0]
-
     def _place(self, run: int) -> tuple[str, int]:
         for name, runs in self.manifest.batches.items():
             if run in runs:

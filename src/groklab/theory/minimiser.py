@@ -8,10 +8,10 @@ from groklab.theory.allocation import Allocation, Problem
 Vector = Float[np.ndarray, " circuit"]
 
 
-def minimise(problem: Problem, *, seed: int = 0, starts: int = 4) -> Allocation:
+def minimise(problem: Problem, *, seed: int = 0, starts: int = 16) -> Allocation:
     """The least objective that a truncated Newton method (SciPy) finds from many starts.
 
-    Starts are each circuit alone and `starts` random mixtures of random totals; no weight at all is compared as well.
+    Starts are random mixtures of all circuits, of random totals; no weight at all is compared as well.
     Where several minimise it names none as tied.
     The search runs in w, and for kappa > q in u = w^(1/kappa), where all slopes at 0 are finite for q >= 1.
     """
@@ -49,6 +49,4 @@ def _bound(problem: Problem) -> float:
 
 def _starts(problem: Problem, generator: np.random.Generator, count: int) -> list[Vector]:
     circuits, limit = len(problem.norms), min(_bound(problem), 60.0)
-    corners = [0.5 * limit * row for row in np.eye(circuits)]
-    mixtures = [limit * generator.uniform() ** 2 * generator.dirichlet(np.full(circuits, 0.5)) for _ in range(count)]
-    return [*corners, *mixtures]
+    return [limit * generator.uniform() ** 2 * generator.dirichlet(np.ones(circuits)) for _ in range(count)]

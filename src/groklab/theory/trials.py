@@ -17,10 +17,12 @@ class Contest:
     """Random instances."""
     agree: int
     """Those whose minima differ by less than 1e-6 nats."""
+    alike: int
+    """Those of them whose best weights are not all 0, and differ by at most a thousandth of their total."""
     beaten: float
     """The most by which the numerical minimum lies below the closed form's, in nats; negative where it never does."""
     zero: int
-    """Those whose best weights are all 0."""
+    """Those whose best weights are all 0 by the closed form."""
     one: int
     """Those with kappa >= q."""
 
@@ -40,15 +42,15 @@ def contest(instances: int, seed: int = 0) -> Contest:
     generator = np.random.default_rng(seed)
     problems = [random_problem(generator) for _ in range(instances)]
     exact = [allocate(problem) for problem in problems]
-    gaps = np.array(
-        [
-            ours.objective - minimise(problem, seed=number).objective
-            for number, (problem, ours) in enumerate(zip(problems, exact, strict=True))
-        ]
-    )
+    found = [minimise(problem, seed=number) for number, problem in enumerate(problems)]
+    both = list(zip(exact, found, strict=True))
+    gaps = np.array([ours.objective - theirs.objective for ours, theirs in both])
+    near = np.array([np.abs(ours.weights - theirs.weights).max() <= 1e-3 * ours.total for ours, theirs in both])
+    agree, some = np.abs(gaps) < 1e-6, np.array([ours.total > 0 for ours in exact])
     return Contest(
         instances=instances,
-        agree=int(np.sum(np.abs(gaps) < 1e-6)),
+        agree=int(np.sum(agree)),
+        alike=int(np.sum(agree & some & near)),
         beaten=float(gaps.max()),
         zero=sum(ours.total == 0 for ours in exact),
         one=sum(problem.kappa >= problem.q for problem in problems),

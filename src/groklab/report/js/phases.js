@@ -18,12 +18,6 @@ function phaseShapes(phases, lastStep, colours, logarithmic) {
   return shapes;
 }
 
-// Which phase a step lies in; empty for none.
-function phaseAt(phases, step) {
-  const inside = ({ begin, end }) => begin && begin.step <= step && (!end || step < end.step);
-  return (phases.find(inside) ?? { name: "" }).name;
-}
-
 function phaseWords(paragraph, phases) {
   paragraph.replaceChildren(...phases.map(({ name, begin, end, reason }, index) => {
     const entry = document.createElement("span");

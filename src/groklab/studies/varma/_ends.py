@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from groklab.curves import Estimate
 from groklab.findings import Claim, Finding, by_interval
@@ -15,9 +15,12 @@ GENERALISES = 0.95**2
 """Trigonometric share of the logits' variance from which on a network is Gen alone: 95% of the norm (the paper's)."""
 LEARNT = 0.999
 """Train accuracy at convergence from which on a network counts as trained: a smaller one has not learnt its table."""
+OPEN = (0.05, 0.95)
+"""Accuracy at which there is something to be told apart."""
 RULE = (
     "A value at convergence is the median over the last quarter of a run's steps, since large steps with strong decay "
-    "now and then throw a converged network off for some hundred steps."
+    "now and then throw a converged network off for some hundred steps. `varma/ungrokking` holds it against a learning "
+    "rate that falls to 0."
 )
 """The same in words, for a study's choices."""
 
@@ -74,7 +77,7 @@ def sizes(read: Reading) -> Float[np.ndarray, " run"]:
     return read.metrics["train_size"].values.astype(float)
 
 
-def seeds(read: Reading) -> Float[np.ndarray, " run"]:
+def seeds(read: Reading) -> Int[np.ndarray, " run"]:
     """Each run's seed."""
     return read.metrics["seed"].values
 
@@ -96,6 +99,11 @@ def mean_by_size(
     known = runs & ~np.isnan(values)
     at = sizes(read)
     return [(size, float(values[known & (at == size)].mean())) for size in np.unique(at[known]).tolist()]
+
+
+def mean_by_seed(label: Int[np.ndarray, " value"], values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " seed"]:
+    """The mean of each seed's values, for intervals over seeds: networks of one seed are no independent draws."""
+    return np.array([values[label == seed].mean() for seed in np.unique(label)], float)
 
 
 def norm(read: Reading) -> Float[np.ndarray, " run"]:

@@ -50,3 +50,9 @@ def pairs(scale: Scale) -> int:
 def every_other(sizes: Sequence[int]) -> tuple[int, ...]:
     """The first size, the third, and so on: for the controls."""
     return tuple(sizes[::2])
+
+
+def middle(sizes: Sequence[int]) -> tuple[int, ...]:
+    """The five sizes in the middle, or all where they are fewer: about the transition."""
+    half = len(sizes) // 2
+    return tuple(sizes[max(half - 2, 0) : half + 3])

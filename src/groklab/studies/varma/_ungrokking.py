@@ -9,7 +9,8 @@ from groklab.curves import bootstrap
 from groklab.findings import Analysis, Chart, Claim, Finding, Table, by_seeds, untested
 from groklab.studies.reading import Arms, Reading, count_of, in_words, mean_of, median_of, spread_of
 from groklab.studies.study import find
-from groklab.studies.varma._ends import LEARNT, ends, from_converged, of_number, seeds, settled, sizes
+from groklab.studies.varma._cooled import cooled_alike, cooled_table
+from groklab.studies.varma._ends import LEARNT, OPEN, ends, from_converged, of_number, seeds, settled, sizes
 from groklab.studies.varma._transitions import transition
 from groklab.tasks import Split, Task
 from groklab.training.settings import Run
@@ -30,14 +31,13 @@ MIDDLING = (0.1, 0.9)
 """Test accuracy of a network half-way."""
 HALF = 0.5
 """Test accuracy below which a network has fallen."""
-OPEN = (0.05, 0.95)
-"""Accuracy at which there is something to be told apart."""
 LEFT_OUT, NO_DECAY, WRONG, RIGHT_ONLY = (
     "left out",
     "left out, no decay",
     "wrong labels",
     "left out, a fixed fifth tested",
 )
+COOLED = "left out, the learning rate falls at the end"
 BEFORE, NEVER = "three quarters first, tested on the rest", "three quarters first, tested on the held-out quarter"
 
 
@@ -51,6 +51,8 @@ def arm(run: Run) -> str:
         return WRONG
     if run.split.held_out > 0:
         return RIGHT_ONLY
+    if run.optimiser.cooldown > 0:
+        return COOLED
     return LEFT_OUT if run.optimiser.weight_decay == run.start.optimiser.weight_decay else NO_DECAY
 
 
@@ -58,12 +60,13 @@ def analyse(record: "Record") -> Analysis:
     """Test accuracy at convergence by size and arm, split by mirrors; its transition; what of it is memory."""
     read = Reading(record)
     sound = from_converged(read)
-    arms: Arms = {name: runs[sound[runs]] for name, runs in read.arms(arm).items()}
+    arms = {name: runs[sound[runs]] for name, runs in read.arms(arm).items()}
     none = np.zeros(0, dtype=int)
-    main = arms.get(LEFT_OUT, none)
+    main, cooled = arms.get(LEFT_OUT, none), arms.pop(COOLED, none)
     accuracy = ends(read, "test_accuracy")
     remembered = _remembered(read, arms.get(BEFORE, none), arms.get(NEVER, none))
     tables = [_table(read, name, runs) for name, runs in arms.items() if len(runs)]
+    tables += [cooled_table(read, main, cooled)] if len(cooled) else []
     return Analysis(
         findings=[
             *_main(read, main, accuracy),
@@ -71,6 +74,7 @@ def analyse(record: "Record") -> Analysis:
             *_mirrors(read, main, accuracy),
             _memory(read, remembered),
             _wrong(read, accuracy, arms.get(WRONG, none), arms.get(RIGHT_ONLY, none)),
+            cooled_alike(claims()["varma.ungrokking-rule"], read, main, cooled),
         ],
         tables=[*tables, _parents(read)],
         charts=_charts(read, arms, accuracy),

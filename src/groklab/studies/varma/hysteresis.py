@@ -167,7 +167,7 @@ def _remarks(
         "Both ways have the same seeds, initial weights and training sets.",
         "From scratch the budget is finite and time to grok grows without bound as the set shrinks, so that the "
         "transition from scratch is that of this budget: 30,000 steps at laptop scale, 200,000 at paper scale, where "
-        "the paper went on for up to 1e7.",
+        "the paper went on for up to 1e7 and more (figure 6).",
     ),
     reads=("train_accuracy", "test_accuracy", "trig_share"),
     analysis=analyse,

@@ -279,7 +279,10 @@ def _chart(read: Reading, courses: list[_Course]) -> Chart:
     choices=(
         "Laptop scale: eight seeds of six sizes, below the least one that grokked within 25,000 steps in trials with "
         "another seed (900; 800 did not). Paper scale: the paper's twenty sizes, with its ten seeds when asked for "
-        "(--seeds 10); it went on for up to 2e7 steps.",
+        "(--seeds 10); its figure 6 shows a run of more than 1.8e7 steps.",
+        "In units of 1 / (learning rate * weight decay), in which unused weights decay, laptop scale goes on for 600 "
+        "and paper scale for 2,000; the plateau of the paper's figure 6 begins at 8,000. So a share of 0 at laptop "
+        "scale says little of semi-grokking that takes as long as that.",
         "Accuracy is that on test pairs whose mirror is not trained on, so that a memoriser that knows a + b = b + a "
         "does not count as half-way.",
         RULE,

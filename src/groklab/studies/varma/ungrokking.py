@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from groklab.findings.claim import Claim
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._ends import RULE
-from groklab.studies.varma._runs import PART_STEPS, UNGROKKING_SIZES, every_other, gone_on, network, on_all, pairs
+from groklab.studies.varma._runs import (
+    PART_STEPS,
+    UNGROKKING_SIZES,
+    every_other,
+    gone_on,
+    middle,
+    network,
+    on_all,
+    pairs,
+)
 from groklab.studies.varma._ungrokking import READS, analyse
 from groklab.training.settings import Run
 
@@ -87,6 +96,19 @@ CLAIMS = (
         "and 0.95, bootstrap over seeds.",
         criterion="The 95% interval lies between -0.1 and 0.1.",
     ),
+    Claim(
+        identifier="varma.ungrokking-rule",
+        source="A control to the rule by which these studies say where a network has converged",
+        claim="The accuracy at convergence owes nothing to AdamW's kicks: with a learning rate that falls to 0 over "
+        "the last quarter of the steps a network ends where the median over that quarter lies at a constant one.",
+        published=None,
+        how="The five middle sizes: distance of the last test accuracy with the falling rate from the median of the "
+        "same network at a constant one; mean over seeds of the mean over the sizes at which either is between 0.05 "
+        "and 0.95, bootstrap over seeds.",
+        criterion="The 95% interval lies below 0.05.",
+        since="Added on 2026-11-23, after the accuracies at a constant rate had been seen, before any network was "
+        "trained with a falling one.",
+    ),
 )
 HELD_OUT = 0.25
 """Share of the pairs never trained on in the arm that asks what is kept of dropped pairs."""
@@ -96,8 +118,8 @@ TESTED = 0.2
 
 @experiment(
     source=SOURCE,
-    laptop="170 networks, P = 59, 12,000 steps: about 15 minutes on two cores",
-    paper="135 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU (figure 7: --seeds 10)",
+    laptop="195 networks, P = 59, 12,000 steps: about 15 minutes on two cores",
+    paper="160 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU (figure 7: --seeds 10)",
     seeds=5,
     claims=CLAIMS,
     choices=(
@@ -111,6 +133,8 @@ TESTED = 0.2
         "The controls have every other size. With wrong labels a fifth of the pairs is tested on and all others have "
         "labels, so many of them right as the part has pairs; beside them stand networks on that many pairs alone, "
         "tested on the same fifth.",
+        "Beside networks of the five middle sizes stand the same ones with a learning rate that falls linearly to 0 "
+        "over the last quarter of the steps: AdamW at a constant rate kicks networks that had converged.",
         "For what is remembered, the first training leaves out a quarter of the pairs. Each network after it is "
         "trained twice over: once tested on that quarter, once on all pairs it is not trained on; the weights are the "
         "same, and the accuracy on dropped pairs follows from the two.",
@@ -132,6 +156,8 @@ def ungrokking(scale: Scale, seeds: int) -> Iterator[Run]:
             yield gone_on(whole, size=size, steps=steps, weight_decay=0.0)
             yield gone_on(whole, size=size, steps=steps, held_out=TESTED)
             yield gone_on(whole, size=labelled, steps=steps, held_out=TESTED, noise=1 - size / labelled)
+        for size in middle(sizes):
+            yield gone_on(whole, size=size, steps=steps, cooldown=steps // 4)
         most = network(scale, seed, size=known, steps=on_all(scale, seed).steps, held_out=HELD_OUT)
         yield most
         for size in every_other(sizes[1:]):
