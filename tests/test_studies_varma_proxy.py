@@ -108,6 +108,7 @@ def test_the_proxy_that_is_nearer_to_the_weights_wins(
     # The two Gens' errors are as large and opposite.
     np.testing.assert_allclose(line, np.stack([SHARES, SHARES], axis=1), atol=1e-6)
     assert found.remarks[0].startswith("4 of 15 networks had not memorised")
+    assert "is 1 (1 to 1) times its margin, that of a Gen of all frequencies 1 (1 to 1)" in found.remarks[-1]
 
 
 def small(scale: str, seed: int) -> Run:

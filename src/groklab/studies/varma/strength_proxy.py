@@ -155,6 +155,7 @@ def analyse(record: "Record") -> Analysis:
             f"{int(np.sum(~only))} of {len(only)} networks had not memorised, or knew more than their pairs.",
             "A lookup table of D pairs has nothing of Gen. By the paper's proxy Gen's share in it is "
             "D / P^2 (1 - 1 / P): the projection spreads what is right on D pairs over all of them.",
+            *([_units(record, only)] if len(label) else []),
         ],
     )
 
@@ -179,16 +180,35 @@ def _greatest(
     return max((found or nothing).items(), key=lambda one: abs(one[1].value))
 
 
+def _chosen(record: "Record", only: Bool[np.ndarray, " run"]) -> "xarray.DataArray":
+    """All strengths in the mixtures of some of the runs that did not diverge."""
+    sound = [run for run, status in enumerate(record.statuses) if not status.bad]
+    return record.derived()["strength"].isel(run=np.array(sound, int)[only]).astype(float)
+
+
 def _seen(record: "Record", only: Bool[np.ndarray, " run"]) -> "xarray.DataArray":
-    """Gen's share in the mixtures of some of the runs that did not diverge; dimension `way` for the proxies."""
+    """Gen's share in them; dimension `way` for the proxies."""
     import xarray as xr
 
-    sound = [run for run, status in enumerate(record.statuses) if not status.bad]
-    strength = record.derived()["strength"].isel(run=np.array(sound, int)[only]).astype(float)
+    strength = _chosen(record, only)
     by_way = [
         xr.apply_ufunc(_share, *(strength.sel(proxy=name, drop=True) for name in names)) for names in WAYS.values()
     ]
     return xr.concat(by_way, "way").assign_coords(way=list(WAYS))
+
+
+def _units(record: "Record", only: Bool[np.ndarray, " run"]) -> str:
+    """What the choice of a unit does: the strengths of one network in two units are as the units themselves."""
+    strength = _chosen(record, only).sel(mem="trained", proxy=list(WAYS["leads"])).sum("proxy")
+    times = strength.sel(unit="margin") / strength.sel(unit="label's logit").where(lambda one: one > 0)
+    of_mem, of_gen = times.sel(share=0).isel(gen=0).values, times.sel(share=1)
+    said = ", ".join(f"that of a Gen of {gen} {spread_of(of_gen.sel(gen=gen).values)}" for gen in GENS)
+    return (
+        "The unit matters where networks differ in how far the largest other answer lies above the mean of all others. "
+        f"The label's logit of a network that only memorises is {spread_of(of_mem)} times its "
+        f"margin, {said}. Weighed by margins Mem therefore says more than its weight, and margins of two networks do "
+        "not add up, as their largest other answers are not the same."
+    )
 
 
 def _mixtures(seen: "xarray.DataArray") -> Table:
