@@ -118,7 +118,7 @@ TESTED = 0.2
 
 @experiment(
     source=SOURCE,
-    laptop="175 networks, P = 59, 12,000 steps: about 15 minutes on two cores",
+    laptop="175 networks, P = 59, 12,000 steps: about 20 minutes on two cores",
     paper="150 networks, P = 113, 40,000 steps: a day on two cores, an hour on a GPU (figure 7: --seeds 10)",
     seeds=5,
     claims=CLAIMS,
@@ -130,10 +130,10 @@ TESTED = 0.2
         "in geometric order, which embrace the transition found in trials with other seeds; paper scale figure 7's.",
         "A dropped pair is one that was trained on with the whole table and is not in the part. Mirrors: the pair "
         "(b, a) of (a, b); pairs (a, a) count as without mirror.",
-        "The controls have every other size, those with wrong labels the three largest of them (on the two smaller ones "
-        "all networks were at chance, with wrong labels or without them). With wrong labels a fifth of the pairs is "
-        "tested on and all others have labels, so many of them right as the part has pairs; beside them stand networks "
-        "on that many pairs alone, tested on the same fifth.",
+        "The controls have every other size, those with wrong labels the three largest of them (on the two smaller "
+        "ones all networks were at chance, with wrong labels or without). With wrong labels a fifth of the pairs is "
+        "tested on and all others have labels, so many of them right as the part has pairs; beside them stand "
+        "networks on that many pairs alone, tested on the same fifth.",
         "Beside networks of the five middle sizes stand the same ones with a learning rate that falls linearly to 0 "
         "over the last quarter of the steps: AdamW at a constant rate kicks networks that had converged.",
         "For what is remembered, the first training leaves out a quarter of the pairs. Each network after it is "

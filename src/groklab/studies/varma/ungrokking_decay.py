@@ -113,7 +113,7 @@ def _each(read: Reading, masks: dict[float, np.ndarray], accuracy: np.ndarray) -
 
 @experiment(
     source=SOURCE,
-    laptop="148 networks, P = 59, 6,000 to 36,000 steps: about 15 minutes on two cores",
+    laptop="148 networks, P = 59, 6,000 to 36,000 steps: about 20 minutes on two cores",
     paper="116 networks, P = 113, 19,000 to 114,000 steps: a day on two cores, hours on a GPU",
     seeds=4,
     claims=CLAIMS,

@@ -152,7 +152,7 @@ def _scale(read: Reading) -> Scale:
 
 @experiment(
     source=SOURCE,
-    laptop="228 networks, 12 operations, P = 59 and S4, 6,000 and 12,000 steps: about half an hour on two cores",
+    laptop="228 networks, 12 operations, P = 59 and S4, 6,000 and 12,000 steps: about 25 minutes on two cores",
     paper="216 networks, 12 operations, P = 113 and S5, 40,000 and 80,000 steps: days on two cores, a day on a GPU",
     seeds=2,
     claims=CLAIMS,
