@@ -14,11 +14,12 @@ import xarray as xr
 
 from fake_record import FakeRecord
 from groklab.findings import Analysis, Finding
+from groklab.measures.side_by_side import GENS, PROXIES, SHARES, UNITS
 from groklab.studies import catalogue, find
 from groklab.studies.reading import Reading
 from groklab.studies.varma import _prediction, critical_size
 from groklab.studies.varma._ends import ends, from_converged, settled
-from groklab.studies.varma._mixtures import GENS, MEMS, PROXIES, SHARES, UNITS
+from groklab.studies.varma._mixtures import MEMS
 from groklab.studies.varma._runs import UNGROKKING_SIZES, middle
 from groklab.studies.varma.initial_frequencies import among_largest, chance_larger
 from groklab.tasks import Split, Task
@@ -232,8 +233,8 @@ def test_a_learning_rate_that_falls_ends_where_the_rule_says_or_elsewhere(more: 
     found = analysed(made_up("varma/ungrokking", values), "varma/ungrokking")
     rule = finding(found, "ungrokking-rule")
     assert (rule.verdict, rule.value, rule.seeds) == (verdict, pytest.approx(abs(more or 0.1), abs=1e-3), 3)
-    assert "the accuracy of 9 networks" in rule.sentence
-    assert "of the 6 of them that had settled" in rule.sentence
+    assert "the accuracies of 9 networks" in rule.sentence
+    assert "those of the 6 of them that had settled" in rule.sentence
     assert "the last step of 9 of 9 was more than 0.05 away" in rule.sentence
     (table,) = [one for one in found.tables if one.title.startswith("Convergence by the rule")]
     assert [row[0] for row in table.rows] == [130, 190, 280, 410, 600]

@@ -13,11 +13,12 @@ from fake_record import FakeRecord
 from groklab.engines import preparing
 from groklab.findings import Analysis
 from groklab.measures import Labels, View, built_in
+from groklab.measures.side_by_side import GENS, PROXIES, SHARES, UNITS, Said, side_by_side
 from groklab.models import TransformerSettings
 from groklab.studies import find
 from groklab.studies.varma import _runs
-from groklab.studies.varma._mixtures import GENS, MEMS, PROXIES, SHARES, UNITS, Said, mixtures, side_by_side
-from groklab.tasks import SplitSettings, TaskSettings
+from groklab.studies.varma._mixtures import MEMS, mixtures
+from groklab.tasks import Split, SplitSettings, Task, TaskSettings
 from groklab.training.settings import OptimiserSettings, Run, Schedule
 from groklab.training.train_size import train_size
 from made_up_record import Values, made_up
@@ -191,6 +192,13 @@ def test_nothing_stands_beside_what_is_no_addition_or_has_too_few_frequencies(tr
         def __init__(self, **changes: object) -> None:
             self.runs = tuple(run.replace(changes) for run in trained.runs)
             self.statuses = trained.statuses
+            self.model = trained.model
 
-    for changes in ({"operation": "multiply"}, {"modulus": 7}):
+        def task(self, run: int) -> Task:
+            return Task.of(self.runs[run].table)
+
+        def split(self, run: int) -> Split:
+            return Split.of(self.task(run), self.runs[run].split, self.runs[run].data_seed)
+
+    for changes in ({"operation": "multiply"}, {"modulus": 7, "size": 20}):
         assert np.isnan(mixtures(Other(**changes))["strength"].values).all()  # type: ignore[arg-type]

@@ -38,9 +38,9 @@ def cooled_alike(claim: Claim, read: Reading, steady: Runs, cooled: Runs) -> Fin
         allowed=(0, AWAY),
         contrary=[(AWAY, 1)],
         units="accuracy",
-        sentence=f"with a learning rate that falls to 0 the accuracy of {len(one)} networks is another by "
-        f"{in_words(far)}, higher by {in_words(signed)}; of the {int(still.sum())} of them that had settled it is "
-        f"another by {in_words(at_rest)}. At a constant rate the last step of {count_of(caught)} was more than "
+        sentence=f"with a learning rate that falls to 0 the accuracies of {len(one)} networks differ by "
+        f"{in_words(far)} (with their sign by {in_words(signed)}), those of the {int(still.sum())} of them that had "
+        f"settled by {in_words(at_rest)}; at a constant rate the last step of {count_of(caught)} was more than "
         f"{AWAY:g} away from the median",
     )
 

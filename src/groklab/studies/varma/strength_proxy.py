@@ -12,7 +12,7 @@ from groklab.findings.claim import Claim
 from groklab.studies.reading import Reading, in_words, spread_of
 from groklab.studies.study import Scale, experiment
 from groklab.studies.varma._ends import LEARNT, RULE, ends, mean_by_seed, of_number, seeds, sizes
-from groklab.studies.varma._mixtures import GENS, PROXIES, SHARES, UNITS, mixtures
+from groklab.studies.varma._mixtures import mixtures
 from groklab.studies.varma._runs import network, pairs
 from groklab.training.settings import Run
 
@@ -76,6 +76,7 @@ MEMORISES = 0.1
 """Accuracy on pairs whose mirror is not trained on up to which a network counts as one that only memorises."""
 WAYS = {"the paper's proxy": ("gen_logit", "mem_logit"), "leads": ("gen_lead", "mem_lead")}
 """Gen's and Mem's strength by either proxy."""
+PROXIES = tuple(name for names in WAYS.values() for name in names)
 
 
 def analyse(record: "Record") -> Analysis:
@@ -94,13 +95,13 @@ def analyse(record: "Record") -> Analysis:
     off = abs(seen - seen["share"]).isel(share=slice(1, -1)).mean("share")
     more = {
         unit: (one := off.sel(mem="trained", unit=unit).mean("gen")).sel(way="the paper's proxy") - one.sel(way="leads")
-        for unit in UNITS
+        for unit in _names(seen, "unit")
     }
     gaps = {unit: _over_seeds(label, values.values) for unit, values in more.items()}
     least = min(gaps, key=lambda unit: gaps[unit].low)
     errors = {
         unit: _greatest(label, size, off.sel(mem="trained", unit=unit, way="leads").mean("gen").values)
-        for unit in UNITS
+        for unit in gaps
     }
     worst = max(errors, key=lambda unit: errors[unit][1].value)
     return Analysis(
@@ -132,7 +133,7 @@ def analyse(record: "Record") -> Analysis:
                 allowed=(0, np.inf),
                 contrary=[(-np.inf, 0)],
                 units="share",
-                sentence="the paper's proxy is off by more than leads, by "
+                sentence="the paper's proxy's distance from the weight minus that of leads is "
                 + ", ".join(f"{in_words(gap)} weighed by the {unit}" for unit, gap in gaps.items()),
             ),
             of_number(
@@ -197,12 +198,16 @@ def _seen(record: "Record", only: Bool[np.ndarray, " run"]) -> "xarray.DataArray
     return xr.concat(by_way, "way").assign_coords(way=list(WAYS))
 
 
+def _names(values: "xarray.DataArray", dimension: str) -> list[str]:
+    return values[dimension].values.tolist()
+
+
 def _units(record: "Record", only: Bool[np.ndarray, " run"]) -> str:
     """What the choice of a unit does: the strengths of one network in two units are as the units themselves."""
     strength = _chosen(record, only).sel(mem="trained", proxy=list(WAYS["leads"])).sum("proxy")
     times = strength.sel(unit="margin") / strength.sel(unit="label's logit").where(lambda one: one > 0)
     of_mem, of_gen = times.sel(share=0).isel(gen=0).values, times.sel(share=1)
-    said = ", ".join(f"that of a Gen of {gen} {spread_of(of_gen.sel(gen=gen).values)}" for gen in GENS)
+    said = ", ".join(f"that of a Gen of {gen} {spread_of(of_gen.sel(gen=gen).values)}" for gen in _names(times, "gen"))
     return (
         "The unit matters where networks differ in how far the largest other answer lies above the mean of all others. "
         f"The label's logit of a network that only memorises is {spread_of(of_mem)} times its "
@@ -221,9 +226,9 @@ def _mixtures(seen: "xarray.DataArray") -> Table:
             *(spread_of(seen.sel(mem=mem, gen=gen, unit=unit, share=share, way=way).values) for way in WAYS),
         ]
         for mem in seen["mem"].values.tolist()
-        for gen in GENS
-        for unit in UNITS
-        for share in SHARES[1:-1]
+        for gen in _names(seen, "gen")
+        for unit in _names(seen, "unit")
+        for share in seen["share"].values[1:-1].tolist()
     ]
     return Table(
         title="Share of Gen in networks side by side",
@@ -241,14 +246,14 @@ def _by_size(
     off: "xarray.DataArray",
 ) -> Table:
     table = seen.sel(mem="lookup table", share=0).isel(gen=0, unit=0)
-    error = off.sel(mem="trained").mean("gen")
+    error, units = off.sel(mem="trained").mean("gen"), _names(off, "unit")
     rows: list[list[str | int | float | None]] = [
         [
             int(one),
             int(here.sum()),
             *(spread_of(alone[way][here]) for way in WAYS),
             *(spread_of(table.sel(way=way).values[here]) for way in WAYS),
-            *(spread_of(error.sel(unit=unit, way=way).values[here]) for unit in UNITS for way in WAYS),
+            *(spread_of(error.sel(unit=unit, way=way).values[here]) for unit in units for way in WAYS),
         ]
         for one in np.unique(size).tolist()
         for here in (size == one,)
@@ -260,7 +265,7 @@ def _by_size(
             "pairs",
             "networks",
             *heads,
-            *(f"off by {way}, weighed by the {unit}" for unit in UNITS for way in WAYS),
+            *(f"off by {way}, weighed by the {unit}" for unit in units for way in WAYS),
         ],
         rows=rows,
         note="Mean (least to largest) over seeds. Alone: the share of Gen seen in a network that only memorises, and "
@@ -291,10 +296,11 @@ def _chart(seen: "xarray.DataArray") -> Chart:
         y="share of Gen by the proxy, mean",
         series={
             f"{way}, weighed by the {unit}": [
-                (float(share), float(means.sel(unit=unit, way=way, share=share))) for share in SHARES
+                (float(share), float(means.sel(unit=unit, way=way, share=share)))
+                for share in seen["share"].values.tolist()
             ]
             for way in WAYS
-            for unit in UNITS
+            for unit in _names(seen, "unit")
         },
     )
 
