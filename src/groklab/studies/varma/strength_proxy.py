@@ -100,8 +100,7 @@ def analyse(record: "Record") -> Analysis:
     gaps = {unit: _over_seeds(label, values.values) for unit, values in more.items()}
     least = min(gaps, key=lambda unit: gaps[unit].low)
     errors = {
-        unit: _greatest(label, size, off.sel(mem="trained", unit=unit, way="leads").mean("gen").values)
-        for unit in gaps
+        unit: _greatest(label, size, off.sel(mem="trained", unit=unit, way="leads").mean("gen").values) for unit in gaps
     }
     worst = max(errors, key=lambda unit: errors[unit][1].value)
     return Analysis(
